@@ -1,0 +1,89 @@
+// Puts a cell together: which store knows which. The only place that sees all of them.
+import { MonotonicIds } from "../domain/ids.ts";
+import { ApiKeys } from "./api-keys.ts";
+import { EnrollmentStore } from "./enrollment-store.ts";
+import { EventApplier } from "./event-applier.ts";
+import { FlushLane } from "./flush-lane.ts";
+import { JourneyCommands } from "./journey-commands.ts";
+import { JourneyCounts } from "./journey-counts.ts";
+import { JourneyStore } from "./journey-store.ts";
+import { KeyLedger } from "./key-ledger.ts";
+import { Outbox } from "./outbox.ts";
+import { PersonResolver } from "./person-resolver.ts";
+import { ProfileStore } from "./profile-store.ts";
+import { Quarantine } from "./quarantine.ts";
+import { RetentionLane } from "./retention-lane.ts";
+import { WorkspaceStore } from "./workspace-store.ts";
+
+export type CellParts = ReturnType<typeof assembleCell>;
+
+/**
+ * Builds the stores over a migrated database.
+ *
+ * @param transaction  runs a change all or nothing, and lets memory follow the tables when it fails
+ */
+export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run: () => void) => void) {
+  const eventIds = new MonotonicIds();
+  const ids = new MonotonicIds();
+  const random = (): Uint8Array => crypto.getRandomValues(new Uint8Array(8));
+  const newId = (): string => ids.next(Date.now(), random());
+
+  const workspace = new WorkspaceStore(sql);
+  const keys = new ApiKeys(sql);
+  const ledger = new KeyLedger(sql);
+  const outbox = new Outbox(sql);
+  const quarantine = new Quarantine(sql);
+  const counts = new JourneyCounts(sql, outbox);
+  const journeys = new JourneyStore(sql, counts);
+  const profiles = new ProfileStore(sql, outbox);
+  const enrollments = new EnrollmentStore(sql, outbox);
+  const people = new PersonResolver({ sql, profiles, enrollments, newId });
+  const journeyCommands = new JourneyCommands({ journeys, enrollments, newId });
+
+  // The greater of the two: counting may have gone beyond the outbox, and ids below it would never be counted.
+  let lastEventId = [outbox.newestEventId() ?? "", workspace.lastEventIdAtStart].toSorted().at(-1) as string;
+  const applier = new EventApplier({ people, journeys, enrollments, counts, outbox, newId, lastEventId });
+  if (lastEventId !== "") eventIds.resumeAfter(lastEventId);
+  const newEventId = (): string => (lastEventId = eventIds.next(Date.now(), random()));
+
+  const flush = new FlushLane({
+    db,
+    workspaceId: () => workspace.get()?.id ?? "",
+    outbox,
+    counts,
+    ledger,
+    profiles,
+    enrollments,
+    quarantine,
+    newId,
+    lastEventId: () => lastEventId,
+    transaction,
+  });
+  const retention = new RetentionLane({
+    db,
+    ledger,
+    workspace: () => workspace.retention(),
+    cleanedUp: (now) => workspace.cleanedUp(now),
+    transaction,
+  });
+
+  return {
+    workspace,
+    keys,
+    ledger,
+    outbox,
+    quarantine,
+    journeys,
+    journeyCommands,
+    profiles,
+    enrollments,
+    applier,
+    newEventId,
+    flush,
+    retention,
+    /** Reads again what is also kept in memory. */
+    reload: (): void => {
+      for (const store of [workspace, ledger, outbox, counts, journeys]) store.reload();
+    },
+  };
+}

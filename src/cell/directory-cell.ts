@@ -1,0 +1,63 @@
+// The DirectoryCell: one small object that knows which workspaces exist. Only the operator's calls and the
+// watchdog touch it, never the path of an event.
+import { DurableObject } from "cloudflare:workers";
+import type { Workspace } from "../domain/workspace.ts";
+
+/** The directory's one name. */
+export const DIRECTORY_NAME = "directory";
+
+export class DirectoryCell extends DurableObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    // One row per workspace, for ever: a copy of what its cell says of itself, for lists.
+    ctx.storage.sql.exec(
+      `CREATE TABLE IF NOT EXISTS workspaces (id TEXT PRIMARY KEY, workspace TEXT NOT NULL) WITHOUT ROWID`,
+    );
+    // One row per API key ever minted, for ever: whose it is, so that the operator can revoke it by its id alone.
+    ctx.storage.sql.exec(
+      `CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL) WITHOUT ROWID`,
+    );
+  }
+
+  async put(workspace: Workspace): Promise<void> {
+    this.ctx.storage.sql.exec(
+      `INSERT INTO workspaces VALUES (?, ?) ON CONFLICT DO UPDATE SET workspace = excluded.workspace`,
+      workspace.id,
+      JSON.stringify(workspace),
+    );
+  }
+
+  async find(id: string): Promise<Workspace | null> {
+    return this.#read(`SELECT workspace FROM workspaces WHERE id = ?`, id)[0] ?? null;
+  }
+
+  /** Newest first; `before` is the last id of the page before. */
+  async list(limit: number, before: string | null): Promise<Workspace[]> {
+    return this.#read(
+      `SELECT workspace FROM workspaces WHERE id < coalesce(?, 'g') ORDER BY id DESC LIMIT ?`,
+      before,
+      limit,
+    );
+  }
+
+  async putKey(keyId: string, workspaceId: string): Promise<void> {
+    this.ctx.storage.sql.exec(`INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING`, keyId, workspaceId);
+  }
+
+  /** The workspace of an API key, or `null` when no such key was ever minted. */
+  async workspaceOfKey(keyId: string): Promise<string | null> {
+    const sql = `SELECT workspace_id FROM keys WHERE id = ?`;
+    return [...this.ctx.storage.sql.exec<{ workspace_id: string }>(sql, keyId)][0]?.workspace_id ?? null;
+  }
+
+  /** A sign of life. */
+  async ping(): Promise<true> {
+    return true;
+  }
+
+  #read(sql: string, ...bindings: (string | number | null)[]): Workspace[] {
+    return [...this.ctx.storage.sql.exec<{ workspace: string }>(sql, ...bindings)].map(
+      ({ workspace }) => JSON.parse(workspace) as Workspace,
+    );
+  }
+}

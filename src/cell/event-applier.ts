@@ -1,0 +1,170 @@
+// What an event does to people and journeys: resolves the profile, patches its properties, decides the journeys
+// that listen, enrolls, and puts the event with its receipt into the outbox. Knows no idempotency keys;
+// applying one event id again gives the first answer while the event waits in the outbox.
+import type { EnrollmentHistory } from "../domain/eligibility.ts";
+import type { Receipt, ReceiptEntry, UserEventRow } from "../domain/event.ts";
+import { uuidV7Ms } from "../domain/ids.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import { decide, type ListeningJourney, type Verdict } from "../domain/matching.ts";
+import type { Profile } from "../domain/profile.ts";
+import type { ConditionScope } from "../domain/condition.ts";
+import type { AcceptCommand, AcceptOutcome } from "./command.ts";
+import type { EnrollmentStore } from "./enrollment-store.ts";
+import type { JourneyCounts } from "./journey-counts.ts";
+import type { JourneyStore } from "./journey-store.ts";
+import type { Outbox } from "./outbox.ts";
+import type { ResolvedPerson, PersonResolver } from "./person-resolver.ts";
+
+const NEVER_ENROLLED: EnrollmentHistory = { lastStartedAt: null, active: 0 };
+
+export type Applied =
+  | { kind: "applied"; profileId: string | null; matched: number; enrolled: number; receiptJson: string }
+  | Exclude<AcceptOutcome, { kind: "accepted" | "conflict" | "outbox_full" }>;
+
+export class EventApplier {
+  readonly #people: PersonResolver;
+  readonly #journeys: JourneyStore;
+  readonly #enrollments: EnrollmentStore;
+  readonly #counts: JourneyCounts;
+  readonly #outbox: Outbox;
+  readonly #newId: () => string;
+  #lastEventId: string;
+
+  constructor(parts: {
+    people: PersonResolver;
+    journeys: JourneyStore;
+    enrollments: EnrollmentStore;
+    counts: JourneyCounts;
+    outbox: Outbox;
+    newId: () => string;
+    /** The newest event this cell has applied, or the empty string. */
+    lastEventId: string;
+  }) {
+    this.#people = parts.people;
+    this.#journeys = parts.journeys;
+    this.#enrollments = parts.enrollments;
+    this.#counts = parts.counts;
+    this.#outbox = parts.outbox;
+    this.#newId = parts.newId;
+    this.#lastEventId = parts.lastEventId;
+  }
+
+  /** Applies one event; its receipt time is the instant inside its id. Runs inside a transaction. */
+  apply(eventId: string, command: AcceptCommand): Applied {
+    // Ids only grow, so one that is not beyond the last may have been applied before.
+    if (eventId <= this.#lastEventId) {
+      const stored = this.#outbox.readEvent(eventId);
+      if (stored !== null) return answerOf(stored);
+    }
+    const now = uuidV7Ms(eventId);
+    const resolved = this.#people.resolve(command, { now, eventId });
+    if (resolved.kind !== "resolved") return resolved;
+    const { person, warnings } = resolved;
+
+    const verdicts = this.#decide(command.event, person, scopeOf(command, person), now);
+    const entries = verdicts.map((verdict) => this.#enter(verdict, person, eventId, now));
+    const enrolled = entries.filter(({ outcome }) => outcome === "enrolled").length;
+    if (enrolled > 0) this.#enrollments.keepEntryEvent(eventId, command.event, command.dataJson, enrolled);
+
+    const receipt: Receipt = { journeys: entries, warnings: [...command.warnings, ...warnings] };
+    const receiptJson = JSON.stringify(receipt);
+    const profileId = person?.profile.id ?? null;
+    this.#outbox.putEvent(rowOf(eventId, command, profileId, receiptJson, now));
+    this.#counts.add(receipt);
+    this.#lastEventId = eventId;
+    return { kind: "applied", profileId, matched: entries.length, enrolled, receiptJson };
+  }
+
+  #decide(event: string, person: ResolvedPerson | null, scope: ConditionScope, now: number): Verdict[] {
+    // Read once an event, and only when a filter let it through.
+    let histories: Map<string, EnrollmentHistory> | undefined;
+    const history = (journey: ListeningJourney): EnrollmentHistory => {
+      const { profile } = person as ResolvedPerson;
+      histories ??= this.#enrollments.histories([profile.id, ...profile.mergedFrom]);
+      return histories.get(journey.id) ?? NEVER_ENROLLED;
+    };
+    return this.#journeys
+      .listeningTo(event)
+      .map((journey) => decide(journey, scope, person === null ? null : history, now));
+  }
+
+  /** Turns a verdict into its receipt entry; an enrollment waits at its journey's first step. */
+  #enter(verdict: Verdict, person: ResolvedPerson | null, eventId: string, now: number): ReceiptEntry {
+    const { id: journeyId, key, version, firstStepId } = verdict.journey;
+    if (verdict.outcome === "skipped" || person === null) {
+      const { reason, detail } = verdict as Extract<Verdict, { outcome: "skipped" }>;
+      return { journeyId, key, version, outcome: "skipped", reason, enrollmentId: null, detail };
+    }
+    const enrollmentId = this.#newId();
+    this.#enrollments.insert({
+      id: enrollmentId,
+      journeyId,
+      version,
+      profileId: person.profile.id,
+      eventId,
+      status: "active",
+      reason: null,
+      stepId: firstStepId,
+      startedAt: now,
+      endedAt: null,
+      convertedAt: null,
+      timeline: [{ at: new Date(now).toISOString(), stepId: firstStepId, kind: "entered", detail: null }],
+      rev: 1,
+    });
+    return { journeyId, key, version, outcome: "enrolled", reason: "enrolled", enrollmentId, detail: null };
+  }
+}
+
+function answerOf(stored: UserEventRow): Applied {
+  const receipt = JSON.parse(stored.receipt) as Receipt;
+  return {
+    kind: "applied",
+    profileId: stored.profile_id,
+    matched: receipt.journeys.length,
+    enrolled: receipt.journeys.filter(({ outcome }) => outcome === "enrolled").length,
+    receiptJson: stored.receipt,
+  };
+}
+
+/** What filters see: the payload before redaction, the person after the patch. Parsed when a clause asks. */
+function scopeOf(command: AcceptCommand, person: ResolvedPerson | null): ConditionScope {
+  let event: Json | undefined;
+  let profile: Json | undefined;
+  return {
+    event: () => (event ??= JSON.parse(command.unredactedJson ?? command.dataJson ?? "{}") as Json),
+    profile: () => (person === null ? undefined : (profile ??= profileScope(person.profile, person.properties()))),
+  };
+}
+
+/** `/profile/email` and `/profile/externalId` are the identity, whatever a property of that name says. */
+function profileScope(profile: Profile, properties: JsonObject): JsonObject {
+  const { email: _email, externalId: _externalId, ...others } = properties;
+  const { emails, externalId } = profile.identities;
+  return {
+    ...others,
+    ...(emails[0] === undefined ? {} : { email: emails[0] }),
+    ...(externalId === null ? {} : { externalId }),
+  };
+}
+
+function rowOf(
+  eventId: string,
+  command: AcceptCommand,
+  profileId: string | null,
+  receiptJson: string,
+  now: number,
+): UserEventRow {
+  const receivedAt = new Date(now).toISOString();
+  return {
+    event_id: eventId,
+    event: command.event,
+    profile_id: profileId,
+    data: command.dataJson,
+    reference_id: command.referenceId,
+    occurred_at: command.occurredAt ?? receivedAt,
+    received_at: receivedAt,
+    redacted_data_paths: command.redactedDataPaths.length === 0 ? null : JSON.stringify(command.redactedDataPaths),
+    source: command.source,
+    receipt: receiptJson,
+  };
+}

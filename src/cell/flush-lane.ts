@@ -1,0 +1,150 @@
+// Brings the outbox to D1: events first, then profiles and enrollments whose row there is behind.
+// At least once: a row leaves the outbox only when D1 is known to have it, or when it was put into quarantine.
+import { project, type ProjectedTable, type ProjectionOutcome } from "../d1/projector.ts";
+import type { Lane } from "./alarm.ts";
+import type { EnrollmentStore } from "./enrollment-store.ts";
+import type { JourneyCounts } from "./journey-counts.ts";
+import type { KeyLedger } from "./key-ledger.ts";
+import type { ChangedTable, Outbox, OutboxEvent } from "./outbox.ts";
+import type { ProfileStore } from "./profile-store.ts";
+import type { Quarantine } from "./quarantine.ts";
+
+/** How long events are gathered before they go to D1 together. */
+const FLUSH_DELAY_MS = 250;
+const MAX_BATCH_ROWS = 500;
+const MAX_BATCH_BYTES = 1_400_000;
+
+export interface FlushParts {
+  db: D1Database;
+  workspaceId: () => string;
+  outbox: Outbox;
+  counts: JourneyCounts;
+  ledger: KeyLedger;
+  profiles: ProfileStore;
+  enrollments: EnrollmentStore;
+  quarantine: Quarantine;
+  newId: () => string;
+  lastEventId: () => string;
+  transaction: (run: () => void) => void;
+}
+
+export class FlushLane implements Lane {
+  readonly #parts: FlushParts;
+  #dueAt: number | null = null;
+  /** What D1 said last, `null` when it was well. */
+  outage: string | null = null;
+
+  constructor(parts: FlushParts) {
+    this.#parts = parts;
+    if (!parts.outbox.empty) this.#dueAt = 0;
+  }
+
+  /** There is something to flush now, or soon. */
+  request(now: number): void {
+    this.#dueAt ??= now + FLUSH_DELAY_MS;
+  }
+
+  dueAt(now: number): number | null {
+    // Nothing is ever asked for later than this: the clock was set back, and must not keep events waiting.
+    if (this.#dueAt !== null && this.#dueAt > now + FLUSH_DELAY_MS) this.#dueAt = now;
+    return this.#dueAt;
+  }
+
+  async run(deadline: number): Promise<void> {
+    // Asked for again while this runs: the next run's work.
+    this.#dueAt = null;
+    try {
+      let more = true;
+      while (more && Date.now() < deadline) {
+        const results = [
+          await this.#flushEvents(),
+          await this.#flushChanged("profiles"),
+          await this.#flushChanged("enrollments"),
+        ];
+        // A batch that was not full reached the end: what came meanwhile goes with the next run, together.
+        more = results.some((full) => full);
+      }
+      this.outage = null;
+      if (!this.#parts.outbox.empty) this.request(Date.now());
+    } catch (error) {
+      this.#dueAt = Date.now();
+      this.outage = String(error);
+      throw error;
+    }
+  }
+
+  /** Sums what was accepted since the last time: it must not wait for D1. */
+  #settleCounts(): void {
+    const { counts, ledger, transaction, lastEventId } = this.#parts;
+    const events = counts.pendingEvents;
+    if (events === 0) return;
+    transaction(() => {
+      counts.settle(lastEventId());
+      ledger.addToCount(events);
+    });
+    counts.settled();
+  }
+
+  /** @returns whether there may be more than one batch took */
+  async #flushEvents(): Promise<boolean> {
+    const { outbox } = this.#parts;
+    // What came while the batch before was written: once it has left the outbox, nothing could count it again.
+    this.#settleCounts();
+    const batch = outbox.oldestEvents(MAX_BATCH_ROWS, MAX_BATCH_BYTES);
+    if (batch.length === 0) return false;
+    const outcome = await this.#project("user_events", batch);
+    const done = doneOf(batch, outcome);
+    this.#parts.transaction(() => {
+      outbox.removeEvents(done);
+      this.#putAside("user_events", outcome);
+    });
+    if (outcome.outage !== null) throw new Error(outcome.outage);
+    return batch.length === MAX_BATCH_ROWS || bytesOf(batch) > MAX_BATCH_BYTES / 2;
+  }
+
+  /** @returns whether there may be more than one batch took */
+  async #flushChanged(table: ChangedTable): Promise<boolean> {
+    const { outbox } = this.#parts;
+    const ids = outbox.changedIds(table, MAX_BATCH_ROWS);
+    if (ids.length === 0) return false;
+    const rows = this.#changedRows(table, ids);
+    const outcome = await this.#project(
+      table,
+      rows.map(({ id, row }) => ({ id, json: JSON.stringify(row) })),
+    );
+    const done = new Set(doneOf(rows, outcome).map(({ id }) => id));
+    this.#parts.transaction(() => {
+      // A row that changed again while D1 was writing stays behind.
+      const revs = new Map(this.#changedRows(table, ids).map(({ id, rev }) => [id, rev]));
+      const current = rows.filter(({ id, rev }) => done.has(id) && revs.get(id) === rev).map(({ id }) => id);
+      outbox.clearChanged(table, [...current, ...ids.filter((id) => !revs.has(id))]);
+      this.#putAside(table, outcome);
+    });
+    if (outcome.outage !== null) throw new Error(outcome.outage);
+    return ids.length === MAX_BATCH_ROWS;
+  }
+
+  #changedRows(table: ChangedTable, ids: readonly string[]): { id: string; rev: number; row: object }[] {
+    return table === "profiles" ? this.#parts.profiles.rowsFor(ids) : this.#parts.enrollments.rowsFor(ids);
+  }
+
+  async #project(table: ProjectedTable, rows: { id: string; json: string }[]): Promise<ProjectionOutcome> {
+    return await project(this.#parts.db, this.#parts.workspaceId(), table, rows);
+  }
+
+  #putAside(table: ProjectedTable, outcome: ProjectionOutcome): void {
+    for (const { row, error } of outcome.poisoned) {
+      this.#parts.quarantine.put({ id: this.#parts.newId(), at: Date.now(), table, rowId: row.id, error }, row.json);
+    }
+  }
+}
+
+function doneOf<T extends { id: string }>(rows: readonly T[], outcome: ProjectionOutcome): readonly T[] {
+  if (outcome.written.length === rows.length) return rows;
+  const done = new Set([...outcome.written, ...outcome.poisoned.map(({ row }) => row.id)]);
+  return rows.filter(({ id }) => done.has(id));
+}
+
+function bytesOf(batch: readonly OutboxEvent[]): number {
+  return batch.reduce((sum, { json }) => sum + json.length, 0);
+}

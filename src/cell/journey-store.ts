@@ -1,0 +1,230 @@
+// Journeys of this workspace, their immutable versions, and the index from event names to active journeys.
+// Compiled conditions are kept in memory by event name; any change of a journey forgets all of them.
+import { compileJourney, type JourneyDefinition } from "../domain/journey.ts";
+import type { ListeningJourney } from "../domain/matching.ts";
+import type { JourneyCounts } from "./journey-counts.ts";
+
+export type JourneyStatus = "draft" | "active" | "paused" | "archived";
+
+export interface Journey {
+  id: string;
+  key: string;
+  name: string;
+  status: JourneyStatus;
+  /** The newest version, published or not. */
+  version: number;
+  publishedVersion: number | null;
+  createdAt: number;
+  updatedAt: number;
+  counts: {
+    matched: number;
+    enrolled: number;
+    skipped: number;
+    completed: number;
+    exited: number;
+    failed: number;
+    cancelled: number;
+    converted: number;
+  };
+}
+
+export interface JourneyVersion {
+  version: number;
+  definition: JourneyDefinition;
+  createdAt: number;
+  publishedAt: number | null;
+}
+
+type StoredJourney = {
+  id: string;
+  key: string;
+  name: string;
+  status: JourneyStatus;
+  version: number;
+  published_version: number | null;
+  created_at: number;
+  updated_at: number;
+} & Journey["counts"];
+
+type StoredVersion = { version: number; definition: string; created_at: number; published_at: number | null };
+
+export class JourneyStore {
+  readonly #sql: SqlStorage;
+  readonly #counts: JourneyCounts;
+  #listening = new Map<string, readonly ListeningJourney[]>();
+
+  constructor(sql: SqlStorage, counts: JourneyCounts) {
+    this.#sql = sql;
+    this.#counts = counts;
+  }
+
+  /** Published versions of the active journeys that an event name starts, oldest journey first. */
+  listeningTo(event: string): readonly ListeningJourney[] {
+    const known = this.#listening.get(event);
+    if (known !== undefined) return known;
+    const journeys = [
+      ...this.#sql.exec<{ id: string; key: string; version: number; definition: string }>(
+        `SELECT j.id, j.key, v.version, v.definition FROM journey_entries e
+           JOIN journeys j ON j.id = e.journey_id
+           JOIN journey_versions v ON v.journey_id = j.id AND v.version = j.published_version
+         WHERE e.event = ? ORDER BY j.id`,
+        event,
+      ),
+    ].map(({ id, key, version, definition }): ListeningJourney => {
+      const { filter, reentry, maxActive, firstStepId } = compileJourney(JSON.parse(definition) as JourneyDefinition);
+      return { id, key, version, filter, eligibility: { reentry, maxActive }, firstStepId };
+    });
+    // Event names are the callers' own: a thousand odd ones must not fill the memory.
+    if (this.#listening.size >= 1_000) this.#listening.clear();
+    this.#listening.set(event, journeys);
+    return journeys;
+  }
+
+  find(key: string): Journey | null {
+    const row = [...this.#sql.exec<StoredJourney>(`SELECT * FROM journeys WHERE key = ?`, key)][0];
+    return row === undefined ? null : this.#journeyOf(row);
+  }
+
+  /** Newest first; `before` is the last id of the page before. */
+  list(limit: number, before: string | null): Journey[] {
+    return [
+      ...this.#sql.exec<StoredJourney>(
+        `SELECT * FROM journeys WHERE id < coalesce(?, 'g') ORDER BY id DESC LIMIT ?`,
+        before,
+        limit,
+      ),
+    ].map((row) => this.#journeyOf(row));
+  }
+
+  version(journeyId: string, version: number): JourneyVersion {
+    return versionOf(
+      this.#sql
+        .exec<StoredVersion>(`SELECT * FROM journey_versions WHERE journey_id = ? AND version = ?`, journeyId, version)
+        .one(),
+    );
+  }
+
+  /** Newest first; `before` is the last version of the page before. */
+  versions(journeyId: string, limit: number, before: number | null): JourneyVersion[] {
+    return [
+      ...this.#sql.exec<StoredVersion>(
+        `SELECT * FROM journey_versions WHERE journey_id = ? AND version < coalesce(?, 9007199254740991)
+         ORDER BY version DESC LIMIT ?`,
+        journeyId,
+        before,
+        limit,
+      ),
+    ].map(versionOf);
+  }
+
+  insert(id: string, definition: JourneyDefinition, now: number): void {
+    this.#sql.exec(
+      `INSERT INTO journeys (id, key, name, status, version, created_at, updated_at) VALUES (?, ?, ?, 'draft', 1, ?, ?)`,
+      id,
+      definition.key,
+      definition.name,
+      now,
+      now,
+    );
+    this.#insertVersion(id, 1, definition, now);
+  }
+
+  /** Adds a version; an active journey goes on with the one that is published. */
+  addVersion(journey: Journey, definition: JourneyDefinition, now: number): void {
+    this.#sql.exec(
+      `UPDATE journeys SET name = ?, version = version + 1, updated_at = ? WHERE id = ?`,
+      definition.name,
+      now,
+      journey.id,
+    );
+    this.#insertVersion(journey.id, journey.version + 1, definition, now);
+  }
+
+  /** Publishes the newest version and lets events start it. */
+  activate(journey: Journey, now: number): void {
+    this.#sql.exec(
+      `UPDATE journeys SET status = 'active', published_version = version, updated_at = ? WHERE id = ?`,
+      now,
+      journey.id,
+    );
+    this.#sql.exec(
+      `UPDATE journey_versions SET published_at = coalesce(published_at, ?) WHERE journey_id = ? AND version = ?`,
+      now,
+      journey.id,
+      journey.version,
+    );
+    const { entry } = this.version(journey.id, journey.version).definition;
+    this.#forgetEntry(journey.id);
+    if ("event" in entry) this.#sql.exec(`INSERT INTO journey_entries VALUES (?, ?)`, entry.event, journey.id);
+    this.#listening.clear();
+  }
+
+  /** Stops events from starting a journey. */
+  stop(journey: Journey, status: "paused" | "archived", now: number): void {
+    this.#sql.exec(`UPDATE journeys SET status = ?, updated_at = ? WHERE id = ?`, status, now, journey.id);
+    this.#forgetEntry(journey.id);
+    this.#listening.clear();
+  }
+
+  /** Cumulative counts over all journeys, what is pending included. */
+  totals(): Record<"enrolled" | "completed" | "exited" | "failed" | "cancelled", number> {
+    const totals = { enrolled: 0, completed: 0, exited: 0, failed: 0, cancelled: 0 };
+    for (const row of this.#sql.exec<StoredJourney>(`SELECT * FROM journeys`)) {
+      const { counts } = this.#journeyOf(row);
+      for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += counts[name];
+    }
+    return totals;
+  }
+
+  /** Forgets what was compiled: after a transaction that was rolled back. */
+  reload(): void {
+    this.#listening.clear();
+  }
+
+  #insertVersion(journeyId: string, version: number, definition: JourneyDefinition, now: number): void {
+    this.#sql.exec(
+      `INSERT INTO journey_versions VALUES (?, ?, ?, ?, NULL)`,
+      journeyId,
+      version,
+      JSON.stringify(definition),
+      now,
+    );
+  }
+
+  #forgetEntry(journeyId: string): void {
+    this.#sql.exec(`DELETE FROM journey_entries WHERE journey_id = ?`, journeyId);
+  }
+
+  #journeyOf(row: StoredJourney): Journey {
+    const pending = this.#counts.pendingOf(row.id);
+    return {
+      id: row.id,
+      key: row.key,
+      name: row.name,
+      status: row.status,
+      version: row.version,
+      publishedVersion: row.published_version,
+      createdAt: row.created_at,
+      updatedAt: row.updated_at,
+      counts: {
+        matched: row.matched + pending.matched,
+        enrolled: row.enrolled + pending.enrolled,
+        skipped: row.skipped + pending.skipped,
+        completed: row.completed,
+        exited: row.exited,
+        failed: row.failed,
+        cancelled: row.cancelled,
+        converted: row.converted,
+      },
+    };
+  }
+}
+
+function versionOf(row: StoredVersion): JourneyVersion {
+  return {
+    version: row.version,
+    definition: JSON.parse(row.definition) as JourneyDefinition,
+    createdAt: row.created_at,
+    publishedAt: row.published_at,
+  };
+}

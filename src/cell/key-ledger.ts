@@ -1,0 +1,194 @@
+// The idempotency ledger: is this key new, a replay or a conflict? It knows keys and outcomes, no people.
+// Rows are as small as they can be (docs/storage.md): the answer is rendered again from them, never stored.
+// Generations of a quarter of the retention each are looked up newest first; the oldest is dropped whole,
+// which costs no row writes.
+import type { KeyClaim } from "../crypto/claim.ts";
+import { formatUuid, uuidBytes } from "../domain/ids.ts";
+
+const DAY_MS = 86_400_000;
+export const MIN_RETENTION_MS = DAY_MS;
+const GENERATIONS_PER_RETENTION = 4;
+/** SQLite here takes five arms in a compound SELECT, and a look-up is one. */
+const MAX_GENERATIONS = 5;
+/** Room for the ledger inside an object of 10 GB; above it the retention shrinks. */
+export const MAX_LEDGER_BYTES = 6_000_000_000;
+/** What an event's key takes up, page fill included; measured by test/cell/storage-budget.test.ts. */
+export const BYTES_PER_KEY = 88;
+/** How the stored outcome becomes an answer; a new number when the answer's shape changes. */
+const RENDERER_VERSION = 1;
+
+/** What was answered the first time. */
+export interface StoredOutcome {
+  eventId: string;
+  profileId: string | null;
+  matched: number;
+  enrolled: number;
+  /** Only of a trigger. */
+  runId: string | null;
+}
+
+export type KeyState = { kind: "fresh" } | { kind: "conflict" } | { kind: "replay"; outcome: StoredOutcome };
+
+interface Generation {
+  generation: number;
+  startedAt: number;
+  keys: number;
+}
+
+type LedgerRow = {
+  fingerprint: ArrayBuffer;
+  event_id: ArrayBuffer;
+  profile_id: ArrayBuffer | null;
+  matched: number;
+  enrolled: number;
+  run_id: ArrayBuffer | null;
+};
+
+export class KeyLedger {
+  readonly #sql: SqlStorage;
+  /** Newest first. */
+  #generations: Generation[] = [];
+  #lookupSql = "";
+  #insertSql = "";
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    this.#load();
+  }
+
+  /**
+   * Looks a request's key up.
+   *
+   * @param claims  one for each ledger secret, newest first
+   */
+  find(claims: readonly KeyClaim[]): KeyState {
+    for (const claim of claims) {
+      const row = [...this.#sql.exec<LedgerRow>(this.#lookupSql, claim.keyDigest)][0];
+      if (row === undefined) continue;
+      return sameBytes(new Uint8Array(row.fingerprint), claim.fingerprint)
+        ? { kind: "replay", outcome: outcomeOf(row) }
+        : { kind: "conflict" };
+    }
+    return { kind: "fresh" };
+  }
+
+  /** Stores a fresh key with its outcome, under the newest secret. */
+  record(claim: KeyClaim, outcome: StoredOutcome): void {
+    this.#sql.exec(
+      this.#insertSql,
+      claim.keyDigest,
+      claim.fingerprint,
+      uuidBytes(outcome.eventId),
+      outcome.profileId === null ? null : uuidBytes(outcome.profileId),
+      outcome.matched,
+      outcome.enrolled,
+      outcome.runId === null ? null : uuidBytes(outcome.runId),
+      RENDERER_VERSION,
+    );
+  }
+
+  /** Adds to the newest generation's count: done in the flush, so that counting costs no row per event. */
+  addToCount(keys: number): void {
+    const newest = this.#generations[0] as Generation;
+    this.#sql.exec(`UPDATE ledger_generations SET keys = keys + ? WHERE generation = ?`, keys, newest.generation);
+    newest.keys += keys;
+  }
+
+  /**
+   * Bytes taken up, and for how long a key is kept at present.
+   *
+   * @param now          Unix milliseconds
+   * @param retentionMs  what the workspace asks for
+   */
+  usage(now: number, retentionMs: number): { bytes: number; retentionMs: number } {
+    const oldest = this.#generations.at(-1) as Generation;
+    // Only the first generation of all has nothing before it; a later one bounds what is left.
+    const reachMs = oldest.generation === 1 ? retentionMs : now - oldest.startedAt;
+    return { bytes: this.#bytes(), retentionMs: Math.min(retentionMs, reachMs) };
+  }
+
+  /** When the newest generation has had its time, Unix milliseconds. */
+  #nextRotationAt(retentionMs: number): number {
+    const newest = this.#generations[0] as Generation;
+    const full = newest.keys * BYTES_PER_KEY >= MAX_LEDGER_BYTES / GENERATIONS_PER_RETENTION;
+    return newest.startedAt + (full ? MIN_RETENTION_MS : retentionMs) / GENERATIONS_PER_RETENTION;
+  }
+
+  /**
+   * Starts a new generation when the newest is full, and drops those whose every key is past the retention.
+   * Runs inside a transaction.
+   */
+  rotate(now: number, retentionMs: number): void {
+    this.#dropExpired(now, retentionMs);
+    if (this.#generations.length < MAX_GENERATIONS && now >= this.#nextRotationAt(retentionMs)) {
+      this.#start(now);
+      this.#dropExpired(now, retentionMs);
+    }
+  }
+
+  /** Makes the first generation; later calls do nothing. */
+  open(now: number): void {
+    if (this.#generations.length === 0) this.#start(now);
+  }
+
+  /** Reads the generations again: after a rolled-back transaction memory must follow the tables. */
+  reload(): void {
+    this.#load();
+  }
+
+  #bytes(): number {
+    return this.#generations.reduce((sum, { keys }) => sum + keys * BYTES_PER_KEY, 0);
+  }
+
+  #dropExpired(now: number, retentionMs: number): void {
+    while (this.#generations.length > 1) {
+      const [successor, oldest] = this.#generations.slice(-2) as [Generation, Generation];
+      const keptMs = this.#bytes() > MAX_LEDGER_BYTES ? MIN_RETENTION_MS : Math.max(retentionMs, MIN_RETENTION_MS);
+      // The youngest key of a generation is as old as its successor.
+      if (now - successor.startedAt < keptMs) return;
+      this.#sql.exec(`DROP TABLE ledger_${oldest.generation}`);
+      this.#sql.exec(`DELETE FROM ledger_generations WHERE generation = ?`, oldest.generation);
+      this.#load();
+    }
+  }
+
+  #start(now: number): void {
+    const generation = (this.#generations[0]?.generation ?? 0) + 1;
+    this.#sql.exec(
+      `CREATE TABLE ledger_${generation} (
+         key_digest BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, event_id BLOB NOT NULL, profile_id BLOB,
+         matched INTEGER NOT NULL, enrolled INTEGER NOT NULL, run_id BLOB, renderer INTEGER NOT NULL
+       ) WITHOUT ROWID`,
+    );
+    this.#sql.exec(`INSERT INTO ledger_generations VALUES (?, ?, 0)`, generation, now);
+    this.#load();
+  }
+
+  #load(): void {
+    this.#generations = [
+      ...this.#sql.exec<{ generation: number; started_at: number; keys: number }>(
+        `SELECT generation, started_at, keys FROM ledger_generations ORDER BY generation DESC`,
+      ),
+    ].map(({ generation, started_at, keys }) => ({ generation, startedAt: started_at, keys }));
+    const columns = "fingerprint, event_id, profile_id, matched, enrolled, run_id";
+    this.#lookupSql = this.#generations
+      .map(({ generation }) => `SELECT ${columns} FROM ledger_${generation} WHERE key_digest = ?1`)
+      .join(" UNION ALL ");
+    this.#insertSql = `INSERT INTO ledger_${this.#generations[0]?.generation} VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+  }
+}
+
+function outcomeOf(row: LedgerRow): StoredOutcome {
+  const id = (bytes: ArrayBuffer): string => formatUuid(new Uint8Array(bytes));
+  return {
+    eventId: id(row.event_id),
+    profileId: row.profile_id === null ? null : id(row.profile_id),
+    matched: row.matched,
+    enrolled: row.enrolled,
+    runId: row.run_id === null ? null : id(row.run_id),
+  };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}

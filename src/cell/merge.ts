@@ -1,0 +1,60 @@
+// Makes two profiles one: identities, properties and active runs go to the survivor, the other becomes a
+// tombstone that keeps what it was. A merge never starts a journey.
+import { listIdentities } from "../domain/identity.ts";
+import type { Profile } from "../domain/profile.ts";
+import type { Enrollment, EnrollmentStore } from "./enrollment-store.ts";
+import type { ProfileStore } from "./profile-store.ts";
+
+export interface MergeContext {
+  sql: SqlStorage;
+  profiles: ProfileStore;
+  enrollments: EnrollmentStore;
+  newId: () => string;
+  /** Unix milliseconds. */
+  now: number;
+  /** The event that showed that the two are one, if it was one. */
+  eventId: string | null;
+}
+
+/**
+ * Moves what one profile has to another and leaves a tombstone; the survivor's own row and identities are the
+ * caller's to write, once, after the last merge.
+ *
+ * @param filled  names of the survivor's properties that came from the merged profile
+ */
+export function mergeInto(context: MergeContext, survivorId: string, merged: Profile, filled: string[]): void {
+  const { moved, ended } = moveRuns(context, survivorId, merged.id);
+  context.profiles.update({ ...merged, mergedInto: survivorId, updatedAt: context.now });
+  context.sql.exec(
+    `INSERT INTO profile_merges VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
+    context.newId(),
+    context.now,
+    survivorId,
+    merged.id,
+    context.eventId === null ? "profile.upsert" : "event",
+    context.eventId,
+    JSON.stringify({ identities: listIdentities(merged.identities), enrollments: moved, ended, properties: filled }),
+  );
+}
+
+/** Moves active runs; of two runs of one journey the survivor's goes on. */
+function moveRuns(context: MergeContext, survivorId: string, mergedId: string): { moved: string[]; ended: string[] } {
+  const { enrollments, now } = context;
+  const running = new Set(enrollments.activeOf(survivorId).map(({ journeyId }) => journeyId));
+  const moved: string[] = [];
+  const ended: string[] = [];
+  for (const run of enrollments.activeOf(mergedId)) {
+    if (running.has(run.journeyId)) {
+      enrollments.end(run, "exited", "merged_duplicate", now);
+      ended.push(run.id);
+    } else {
+      enrollments.moveTo(run, survivorId, mergedEntry(run, mergedId, now));
+      moved.push(run.id);
+    }
+  }
+  return { moved, ended };
+}
+
+function mergedEntry(run: Enrollment, mergedId: string, now: number): Enrollment["timeline"][number] {
+  return { at: new Date(now).toISOString(), stepId: run.stepId, kind: "merged", detail: { mergedProfileId: mergedId } };
+}

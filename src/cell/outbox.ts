@@ -1,0 +1,134 @@
+// What the cell owes to D1: accepted events, and profiles and enrollments whose row there is behind.
+// An event's row costs one write to put in and one to take out; its id only grows, so the table is a queue.
+import { Buffer } from "node:buffer";
+import type { UserEventRow } from "../domain/event.ts";
+
+/** Past this an outage of D1 has lasted too long to go on: the object's 10 GB hold the ledger and people too. */
+const MAX_OUTBOX_BYTES = 2_000_000_000;
+
+export type ChangedTable = "profiles" | "enrollments";
+
+export interface OutboxEvent {
+  id: string;
+  /** JSON text of a {@link UserEventRow}. */
+  json: string;
+}
+
+export class Outbox {
+  readonly #sql: SqlStorage;
+  #events = 0;
+  #bytes = 0;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    this.reload();
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  /** What their rows take up, as UTF-8 text. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get full(): boolean {
+    return this.#bytes >= MAX_OUTBOX_BYTES;
+  }
+
+  get empty(): boolean {
+    return this.#events === 0 && [...this.#sql.exec(`SELECT 1 FROM outbox_changes LIMIT 1`)].length === 0;
+  }
+
+  putEvent(row: UserEventRow): void {
+    const json = JSON.stringify(row);
+    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?)`, row.event_id, json);
+    this.#events += 1;
+    this.#bytes += Buffer.byteLength(json);
+  }
+
+  /** Marks a row as behind in D1; marking it again costs nothing. */
+  markChanged(table: ChangedTable, id: string): void {
+    this.#sql.exec(`INSERT OR IGNORE INTO outbox_changes VALUES (?, ?)`, table, id);
+  }
+
+  /** The stored row of an event that D1 may not have yet. */
+  readEvent(eventId: string): UserEventRow | null {
+    const row = [...this.#sql.exec<{ row: string }>(`SELECT row FROM outbox_events WHERE event_id = ?`, eventId)][0];
+    return row === undefined ? null : (JSON.parse(row.row) as UserEventRow);
+  }
+
+  /** The oldest events, at least one if there is any, and about `maxBytes` at most. */
+  oldestEvents(maxRows: number, maxBytes: number): OutboxEvent[] {
+    const batch: OutboxEvent[] = [];
+    let bytes = 0;
+    for (const { event_id, row } of this.#sql.exec<{ event_id: string; row: string }>(
+      `SELECT event_id, row FROM outbox_events ORDER BY event_id LIMIT ?`,
+      maxRows,
+    )) {
+      bytes += row.length;
+      if (batch.length > 0 && bytes > maxBytes) break;
+      batch.push({ id: event_id, json: row });
+    }
+    return batch;
+  }
+
+  /** Events after an id, oldest first: what has not been counted yet. */
+  *eventsAfter(eventId: string): Generator<OutboxEvent> {
+    for (const { event_id, row } of this.#sql.exec<{ event_id: string; row: string }>(
+      `SELECT event_id, row FROM outbox_events WHERE event_id > ? ORDER BY event_id`,
+      eventId,
+    )) {
+      yield { id: event_id, json: row };
+    }
+  }
+
+  oldestEventId(): string | null {
+    return this.#sql.exec<{ id: string | null }>(`SELECT min(event_id) AS id FROM outbox_events`).one().id;
+  }
+
+  newestEventId(): string | null {
+    return this.#sql.exec<{ id: string | null }>(`SELECT max(event_id) AS id FROM outbox_events`).one().id;
+  }
+
+  /** Takes out events that D1 has, or that were put into quarantine. */
+  removeEvents(events: readonly OutboxEvent[]): void {
+    this.#sql.exec(
+      `DELETE FROM outbox_events WHERE event_id IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(events.map(({ id }) => id)),
+    );
+    this.#events -= events.length;
+    this.#bytes -= events.reduce((sum, { json }) => sum + Buffer.byteLength(json), 0);
+  }
+
+  changedIds(table: ChangedTable, limit: number): string[] {
+    return [
+      ...this.#sql.exec<{ row_id: string }>(
+        `SELECT row_id FROM outbox_changes WHERE table_name = ? LIMIT ?`,
+        table,
+        limit,
+      ),
+    ].map(({ row_id }) => row_id);
+  }
+
+  clearChanged(table: ChangedTable, ids: readonly string[]): void {
+    this.#sql.exec(
+      `DELETE FROM outbox_changes WHERE table_name = ? AND row_id IN (SELECT value FROM json_each(?))`,
+      table,
+      JSON.stringify(ids),
+    );
+  }
+
+  /** Counts again from the table: on start, and after a transaction that was rolled back. */
+  reload(): void {
+    // octet_length reads a row's header only, however large the row is.
+    const { events, bytes } = this.#sql
+      .exec<{ events: number; bytes: number }>(
+        `SELECT count(*) AS events, coalesce(sum(octet_length(row)), 0) AS bytes FROM outbox_events`,
+      )
+      .one();
+    this.#events = events;
+    this.#bytes = bytes;
+  }
+}

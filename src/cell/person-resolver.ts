@@ -1,0 +1,151 @@
+// Finds, makes, changes or merges the person an event is about, as far as the door's policy allows.
+// Everything that can be refused is refused before the first write.
+import type { Warning } from "../domain/event.ts";
+import { planIdentity, type IdentityPlan } from "../domain/identity.ts";
+import type { JsonObject } from "../domain/json.ts";
+import { IDENTITY_KINDS, type IdentityKind, type Profile } from "../domain/profile.ts";
+import { fillBlanks, jsonBytes, MAX_PROPERTIES_BYTES, patchProperties } from "../domain/properties.ts";
+import type { AcceptCommand } from "./command.ts";
+import type { EnrollmentStore } from "./enrollment-store.ts";
+import { mergeInto, type MergeContext } from "./merge.ts";
+import type { ProfileStore } from "./profile-store.ts";
+
+export interface ResolvedPerson {
+  profile: Profile;
+  /** The profile's properties, parsed when first asked for. */
+  properties: () => JsonObject;
+}
+
+export type Resolution =
+  | { kind: "resolved"; person: ResolvedPerson | null; warnings: Warning[] }
+  | { kind: "profile_not_found" }
+  | { kind: "identity_conflict" }
+  | { kind: "profile_too_large" };
+
+export class PersonResolver {
+  readonly #sql: SqlStorage;
+  readonly #profiles: ProfileStore;
+  readonly #enrollments: EnrollmentStore;
+  readonly #newId: () => string;
+
+  constructor(parts: { sql: SqlStorage; profiles: ProfileStore; enrollments: EnrollmentStore; newId: () => string }) {
+    this.#sql = parts.sql;
+    this.#profiles = parts.profiles;
+    this.#enrollments = parts.enrollments;
+    this.#newId = parts.newId;
+  }
+
+  resolve(command: AcceptCommand, at: { now: number; eventId: string | null }): Resolution {
+    const { identities: sent, people } = command;
+    const owners = new Map<string, Profile | null>();
+    const ownerOf = (kind: IdentityKind, value: string): Profile | null => {
+      const owner = this.#profiles.ownerOf(kind, value);
+      // One object a profile, so that a profile found twice is recognisably the same one.
+      const known = owner === null ? null : (owners.get(owner.id) ?? owner);
+      if (known !== null) owners.set(known.id, known);
+      return known;
+    };
+    if (IDENTITY_KINDS.every((kind) => sent[kind] === undefined)) {
+      return people === "optional" ? { kind: "resolved", person: null, warnings: [] } : { kind: "profile_not_found" };
+    }
+    const plan = planIdentity(sent, ownerOf);
+    if (people === "identify" && plan.conflict) return { kind: "identity_conflict" };
+    if (people === "find") {
+      const found = IDENTITY_KINDS.map((kind) => (sent[kind] === undefined ? null : ownerOf(kind, sent[kind])));
+      const profile = found.find((owner) => owner !== null) ?? null;
+      if (profile === null) return { kind: "profile_not_found" };
+      const warnings = plan.warnings.filter(({ code }) => code === "identity_conflict");
+      return this.#write(command, { ...keepAsIs(profile), warnings }, at);
+    }
+    return this.#write(command, plan, at);
+  }
+
+  #write(command: AcceptCommand, plan: IdentityPlan<Profile>, at: { now: number; eventId: string | null }): Resolution {
+    const { survivor } = plan;
+    const patch = command.propertiesJson === null ? null : (JSON.parse(command.propertiesJson) as JsonObject);
+    // The usual event: a known person, nothing new about them.
+    if (survivor !== null && !plan.changed && patch === null && survivor.sources.includes(command.source)) {
+      return resolved(survivor, plan.warnings);
+    }
+    const { properties: filled, filledNames } = fillFrom(survivor, plan.merges, command.propertiesJson);
+    const patched = patch === null ? null : patchProperties(filled, patch);
+    const grown = patched !== null || plan.merges.length > 0;
+    const propertiesJson = grown ? JSON.stringify(patched ?? filled) : (survivor?.propertiesJson ?? "{}");
+    if (patched !== null && jsonBytes(propertiesJson) > MAX_PROPERTIES_BYTES) return { kind: "profile_too_large" };
+
+    const sources = new Set([survivor, ...plan.merges].flatMap((one) => one?.sources ?? []));
+    const newSource = !sources.has(command.source);
+    if (survivor !== null && !plan.changed && patched === null && !newSource) return resolved(survivor, plan.warnings);
+
+    const profile: Profile = {
+      id: survivor?.id ?? this.#newId(),
+      identities: plan.identities,
+      propertiesJson,
+      sources: [...sources.add(command.source)],
+      mergedInto: null,
+      mergedFrom: [survivor, ...plan.merges].flatMap((one, i) => [
+        ...(one?.mergedFrom ?? []),
+        ...(one === null || i === 0 ? [] : [one.id]),
+      ]),
+      createdAt: survivor?.createdAt ?? at.now,
+      updatedAt: at.now,
+      rev: (survivor?.rev ?? 0) + 1,
+    };
+    plan.merges.forEach((merged, i) => {
+      mergeInto(this.#mergeContext(at), profile.id, merged, filledNames[i] ?? []);
+    });
+    if (survivor === null) this.#profiles.insert(profile);
+    else this.#profiles.update(profile);
+    if (plan.changed) {
+      this.#profiles.pointIdentities(profile.id, plan.identities, survivor?.identities ?? null);
+      for (const { kind, value } of plan.released) this.#profiles.releaseIdentity(kind, value);
+    }
+    return resolved(profile, plan.warnings);
+  }
+
+  #mergeContext(at: { now: number; eventId: string | null }): MergeContext {
+    return { sql: this.#sql, profiles: this.#profiles, enrollments: this.#enrollments, newId: this.#newId, ...at };
+  }
+}
+
+/**
+ * A survivor's properties with its blanks filled from what is merged into it, and which names came from whom.
+ *
+ * @param patchJson  the caller's own update, for which room is left
+ */
+function fillFrom(
+  survivor: Profile | null,
+  merges: readonly Profile[],
+  patchJson: string | null,
+): { properties: JsonObject; filledNames: string[][] } {
+  let properties = survivor === null ? {} : (JSON.parse(survivor.propertiesJson) as JsonObject);
+  const filledNames = merges.map((merged) => {
+    const roomBytes = MAX_PROPERTIES_BYTES - jsonBytes(JSON.stringify(properties)) - jsonBytes(patchJson ?? "");
+    const step = fillBlanks(properties, JSON.parse(merged.propertiesJson) as JsonObject, roomBytes);
+    properties = step.properties;
+    return step.filled;
+  });
+  return { properties, filledNames };
+}
+
+function resolved(profile: Profile, warnings: Warning[]): Resolution {
+  let properties: JsonObject | undefined;
+  return {
+    kind: "resolved",
+    person: { profile, properties: () => (properties ??= JSON.parse(profile.propertiesJson) as JsonObject) },
+    warnings,
+  };
+}
+
+/** A plan that leaves a person's identities as they are. */
+function keepAsIs(profile: Profile): IdentityPlan<Profile> {
+  return {
+    survivor: profile,
+    merges: [],
+    identities: profile.identities,
+    released: [],
+    changed: false,
+    conflict: false,
+    warnings: [],
+  };
+}

@@ -1,0 +1,156 @@
+// People of this workspace, and which identities lead to whom. Plain storage: who is merged with whom is
+// decided in domain/identity.ts, what an event does to a person in apply-event.ts.
+import type { EventSource } from "../domain/event.ts";
+import { listIdentities } from "../domain/identity.ts";
+import type { IdentityKind, Profile, ProfileIdentities, ProfileRow } from "../domain/profile.ts";
+import type { Outbox } from "./outbox.ts";
+
+type StoredProfile = {
+  id: string;
+  identities: string;
+  properties: string;
+  sources: string;
+  merged_into: string | null;
+  merged_from: string;
+  created_at: number;
+  updated_at: number;
+  rev: number;
+};
+
+/** A chain of merges is never longer than what may be merged into one profile. */
+const MAX_MERGE_HOPS = 101;
+
+export class ProfileStore {
+  readonly #sql: SqlStorage;
+  readonly #outbox: Outbox;
+
+  constructor(sql: SqlStorage, outbox: Outbox) {
+    this.#sql = sql;
+    this.#outbox = outbox;
+  }
+
+  /** The live profile that owns an identity. */
+  ownerOf(kind: IdentityKind, value: string): Profile | null {
+    const row = [
+      ...this.#sql.exec<StoredProfile>(
+        `SELECT p.* FROM identities i JOIN profiles p ON p.id = i.profile_id WHERE i.kind = ? AND i.value = ?`,
+        kind,
+        value,
+      ),
+    ][0];
+    return row === undefined ? null : profileOf(row);
+  }
+
+  /** A profile by id, merged away or not. */
+  find(id: string): Profile | null {
+    const row = [...this.#sql.exec<StoredProfile>(`SELECT * FROM profiles WHERE id = ?`, id)][0];
+    return row === undefined ? null : profileOf(row);
+  }
+
+  /** The live profile that answers for an id: itself, or the one it was merged into in the end. */
+  findLive(id: string): Profile | null {
+    let profile = this.find(id);
+    for (let hop = 0; hop < MAX_MERGE_HOPS && profile !== null && profile.mergedInto !== null; hop++) {
+      profile = this.find(profile.mergedInto);
+    }
+    return profile;
+  }
+
+  insert(profile: Profile): void {
+    this.#sql.exec(
+      `INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      profile.id,
+      JSON.stringify(profile.identities),
+      profile.propertiesJson,
+      JSON.stringify(profile.sources),
+      profile.mergedInto,
+      JSON.stringify(profile.mergedFrom),
+      profile.createdAt,
+      profile.updatedAt,
+      profile.rev,
+    );
+    this.#outbox.markChanged("profiles", profile.id);
+  }
+
+  /** Writes a changed profile, one revision on. */
+  update(profile: Profile): void {
+    this.#sql.exec(
+      `UPDATE profiles SET identities = ?, properties = ?, sources = ?, merged_into = ?, merged_from = ?,
+         updated_at = ?, rev = rev + 1 WHERE id = ?`,
+      JSON.stringify(profile.identities),
+      profile.propertiesJson,
+      JSON.stringify(profile.sources),
+      profile.mergedInto,
+      JSON.stringify(profile.mergedFrom),
+      profile.updatedAt,
+      profile.id,
+    );
+    this.#outbox.markChanged("profiles", profile.id);
+  }
+
+  /** Makes the identity index say that exactly these identities lead to this profile. */
+  pointIdentities(profileId: string, identities: ProfileIdentities, before: ProfileIdentities | null): void {
+    const known = new Set(before === null ? [] : listIdentities(before).map(({ kind, value }) => `${kind} ${value}`));
+    for (const { kind, value } of listIdentities(identities)) {
+      if (known.has(`${kind} ${value}`)) continue;
+      this.#sql.exec(
+        `INSERT INTO identities VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET profile_id = excluded.profile_id`,
+        kind,
+        value,
+        profileId,
+      );
+    }
+  }
+
+  releaseIdentity(kind: IdentityKind, value: string): void {
+    this.#sql.exec(`DELETE FROM identities WHERE kind = ? AND value = ?`, kind, value);
+  }
+
+  /** One page of D1 rows for profiles whose row there is behind. */
+  rowsFor(ids: readonly string[]): { id: string; rev: number; row: ProfileRow }[] {
+    return [
+      ...this.#sql.exec<StoredProfile>(
+        `SELECT p.* FROM json_each(?) j JOIN profiles p ON p.id = j.value`,
+        JSON.stringify(ids),
+      ),
+    ].map((stored) => ({ id: stored.id, rev: stored.rev, row: rowOf(stored) }));
+  }
+}
+
+function profileOf(row: StoredProfile): Profile {
+  return {
+    id: row.id,
+    identities: JSON.parse(row.identities) as ProfileIdentities,
+    propertiesJson: row.properties,
+    sources: JSON.parse(row.sources) as EventSource[],
+    mergedInto: row.merged_into,
+    mergedFrom: JSON.parse(row.merged_from) as string[],
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    rev: row.rev,
+  };
+}
+
+function rowOf(stored: StoredProfile): ProfileRow {
+  const identities = JSON.parse(stored.identities) as ProfileIdentities;
+  const [email = null, ...otherEmails] = identities.emails;
+  const searchable = [...identities.emails, identities.phone, identities.externalId].filter((value) => value !== null);
+  return {
+    profile_id: stored.id,
+    email,
+    phone: identities.phone,
+    external_id: identities.externalId,
+    aliases: JSON.stringify([
+      ...otherEmails.map((value) => ({ kind: "email", value })),
+      ...identities.anonymousIds.map((value) => ({ kind: "anonymousId", value })),
+    ]),
+    sources: stored.sources,
+    properties: stored.properties,
+    search_text: searchable.join("\n").toLowerCase(),
+    merged_into: stored.merged_into,
+    merged_from: stored.merged_from,
+    created_at: new Date(stored.created_at).toISOString(),
+    updated_at: new Date(stored.updated_at).toISOString(),
+    rev: stored.rev,
+  };
+}

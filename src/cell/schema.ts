@@ -1,0 +1,116 @@
+// The cell's tables and how they came to be. Additive only: a stored file of any earlier version must open.
+// `PRAGMA user_version` is refused inside objects, hence a table of applied migrations.
+
+/** One step a version; never edit one that has been deployed. */
+const MIGRATIONS: readonly (readonly string[])[] = [
+  [
+    // One row: the workspace this cell holds, and how far background work has come. Stays as long as the cell.
+    `CREATE TABLE workspace (
+       id TEXT PRIMARY KEY, name TEXT NOT NULL, timezone TEXT NOT NULL, settings TEXT NOT NULL,
+       created_at INTEGER NOT NULL,
+       last_event_id TEXT NOT NULL DEFAULT '', last_cleanup_at INTEGER NOT NULL DEFAULT 0
+     ) WITHOUT ROWID`,
+    // One row per API key ever minted, revoked ones included. Of the key itself only a keyed digest is kept.
+    `CREATE TABLE api_keys (
+       id TEXT PRIMARY KEY, kind TEXT NOT NULL, label TEXT NOT NULL, scopes INTEGER NOT NULL,
+       digest BLOB NOT NULL, prefix TEXT NOT NULL,
+       created_at INTEGER NOT NULL, last_used_at INTEGER, revoked_at INTEGER
+     ) WITHOUT ROWID`,
+    // One row per generation of the idempotency ledger, whose rows are in table ledger_<generation>.
+    // A generation holds a quarter of the retention and is dropped whole.
+    `CREATE TABLE ledger_generations (
+       generation INTEGER PRIMARY KEY, started_at INTEGER NOT NULL, keys INTEGER NOT NULL DEFAULT 0
+     )`,
+    // One row per person. A row with merged_into is a tombstone: it keeps what the person was at the merge.
+    `CREATE TABLE profiles (
+       id TEXT PRIMARY KEY, identities TEXT NOT NULL, properties TEXT NOT NULL, sources TEXT NOT NULL,
+       merged_into TEXT, merged_from TEXT NOT NULL,
+       created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, rev INTEGER NOT NULL
+     ) WITHOUT ROWID`,
+    // One row per identity that leads to a live profile.
+    `CREATE TABLE identities (
+       kind TEXT NOT NULL, value TEXT NOT NULL, profile_id TEXT NOT NULL,
+       PRIMARY KEY (kind, value)
+     ) WITHOUT ROWID`,
+    // The merge log: one row per merge, for ever.
+    `CREATE TABLE profile_merges (
+       id TEXT PRIMARY KEY, at INTEGER NOT NULL, survivor_id TEXT NOT NULL, merged_id TEXT NOT NULL,
+       cause TEXT NOT NULL, event_id TEXT, moved TEXT NOT NULL, undone_at INTEGER
+     ) WITHOUT ROWID`,
+    `CREATE INDEX profile_merges_by_survivor ON profile_merges (survivor_id, id)`,
+    // One row per journey, with the counts that events have settled so far.
+    `CREATE TABLE journeys (
+       id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
+       version INTEGER NOT NULL, published_version INTEGER,
+       created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+       matched INTEGER NOT NULL DEFAULT 0, enrolled INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0,
+       completed INTEGER NOT NULL DEFAULT 0, exited INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+       cancelled INTEGER NOT NULL DEFAULT 0, converted INTEGER NOT NULL DEFAULT 0
+     ) WITHOUT ROWID`,
+    `CREATE UNIQUE INDEX journeys_by_key ON journeys (key)`,
+    // One row per version of a journey's definition, immutable, for ever.
+    `CREATE TABLE journey_versions (
+       journey_id TEXT NOT NULL, version INTEGER NOT NULL, definition TEXT NOT NULL,
+       created_at INTEGER NOT NULL, published_at INTEGER,
+       PRIMARY KEY (journey_id, version)
+     ) WITHOUT ROWID`,
+    // The entry index: one row per active journey that an event name starts.
+    `CREATE TABLE journey_entries (
+       event TEXT NOT NULL, journey_id TEXT NOT NULL,
+       PRIMARY KEY (event, journey_id)
+     ) WITHOUT ROWID`,
+    // One row per enrollment, for ever.
+    `CREATE TABLE enrollments (
+       id TEXT PRIMARY KEY, journey_id TEXT NOT NULL, version INTEGER NOT NULL, profile_id TEXT NOT NULL,
+       event_id TEXT NOT NULL, status TEXT NOT NULL, reason TEXT, step_id TEXT,
+       started_at INTEGER NOT NULL, ended_at INTEGER, converted_at INTEGER,
+       timeline TEXT NOT NULL, rev INTEGER NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE INDEX enrollments_active ON enrollments (profile_id, journey_id) WHERE status = 'active'`,
+    // One row per journey a profile ever entered: all that eligibility asks, in one look-up per event. For ever.
+    `CREATE TABLE enrollment_histories (
+       profile_id TEXT NOT NULL, journey_id TEXT NOT NULL, last_started_at INTEGER NOT NULL, active INTEGER NOT NULL,
+       PRIMARY KEY (profile_id, journey_id)
+     ) WITHOUT ROWID`,
+    // Redacted data of an event that started something, once however many journeys it started; goes with the last run.
+    `CREATE TABLE entry_events (
+       event_id TEXT PRIMARY KEY, event TEXT NOT NULL, data TEXT, runs INTEGER NOT NULL
+     ) WITHOUT ROWID`,
+    // Accepted events on their way to D1, keyed by an id that only grows; gone when D1 has them.
+    `CREATE TABLE outbox_events (
+       event_id TEXT PRIMARY KEY, row TEXT NOT NULL
+     ) WITHOUT ROWID`,
+    // Profiles and enrollments whose D1 row is behind; gone when D1 has caught up.
+    `CREATE TABLE outbox_changes (
+       table_name TEXT NOT NULL, row_id TEXT NOT NULL,
+       PRIMARY KEY (table_name, row_id)
+     ) WITHOUT ROWID`,
+    // Rows that D1 refuses for good, kept whole until someone looks.
+    `CREATE TABLE quarantine (
+       id TEXT PRIMARY KEY, at INTEGER NOT NULL, table_name TEXT NOT NULL, row_id TEXT NOT NULL,
+       error TEXT NOT NULL, row TEXT NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE INDEX quarantine_by_row ON quarantine (table_name, row_id)`,
+  ],
+];
+
+/** The schema version this code writes. */
+export const CELL_SCHEMA_VERSION = MIGRATIONS.length;
+
+/**
+ * Brings a cell's tables up to date; each version in one transaction.
+ *
+ * @param transactionSync  the object's own: what throws inside is rolled back
+ */
+export function migrate(sql: SqlStorage, transactionSync: (run: () => void) => void): void {
+  sql.exec(`CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`);
+  const applied = sql
+    .exec<{ version: number }>(`SELECT coalesce(max(version), 0) AS version FROM schema_versions`)
+    .one();
+  for (let version = applied.version; version < MIGRATIONS.length; version++) {
+    transactionSync(() => {
+      for (const statement of MIGRATIONS[version] as readonly string[]) sql.exec(statement);
+      sql.exec(`INSERT INTO schema_versions VALUES (?, ?)`, version + 1, Date.now());
+    });
+  }
+}

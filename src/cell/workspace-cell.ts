@@ -1,0 +1,210 @@
+// The WorkspaceCell: one tenant's keys, people, journeys and outbox in one object. This file is its RPC surface
+// and its lifecycle; every call begins with the question whether the caller may still act here.
+// Answers are tagged values: what is thrown from here is a bug.
+import { DurableObject } from "cloudflare:workers";
+import type { WaypostError } from "../domain/errors.ts";
+import type { UserEventRow } from "../domain/event.ts";
+import type { JourneyDefinition } from "../domain/journey.ts";
+import type { Profile } from "../domain/profile.ts";
+import { ok, type Result } from "../domain/result.ts";
+import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
+import { accept } from "./accept.ts";
+import { AlarmLanes } from "./alarm.ts";
+import type { ApiKey } from "./api-keys.ts";
+import { assembleCell, type CellParts } from "./cell-parts.ts";
+import { reportHealth, type CellHealth } from "./cell-health.ts";
+import type { AcceptCommand, AcceptOutcome, Caller } from "./command.ts";
+import type { Enrollment } from "./enrollment-store.ts";
+import type { JourneyChange, JourneyView } from "./journey-commands.ts";
+import type { JourneyVersion } from "./journey-store.ts";
+import { migrate } from "./schema.ts";
+
+const UNAUTHORIZED = { ok: false, error: { code: "unauthorized" } } as const;
+
+const NOT_FOUND = { ok: false, error: { code: "not_found" } } as const;
+
+export type CellResult<T> = Result<T, WaypostError>;
+
+export class WorkspaceCell extends DurableObject<Env> {
+  readonly #parts: CellParts;
+  readonly #lanes: AlarmLanes;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage.sql, (run) => ctx.storage.transactionSync(run));
+    this.#parts = assembleCell(ctx.storage.sql, env.DB, (run) => this.#transaction(run));
+    const { flush, retention } = this.#parts;
+    this.#lanes = new AlarmLanes(ctx.storage, { flush, retention }, logLane);
+    void ctx.blockConcurrencyWhile(async () => await this.#lanes.recover(Date.now()));
+  }
+
+  /** Gives the cell its workspace, or changes what may be changed of it. */
+  async putWorkspace(workspace: Workspace): Promise<void> {
+    this.#transaction(() => {
+      this.#parts.workspace.put(workspace);
+      this.#parts.ledger.open(Date.now());
+    });
+    this.#lanes.arm(Date.now());
+  }
+
+  async changeWorkspace(change: {
+    name?: string;
+    timezone?: string;
+    settings?: Partial<WorkspaceSettings>;
+  }): Promise<CellResult<Workspace>> {
+    const workspace = this.#parts.workspace.get();
+    if (workspace === null) return NOT_FOUND;
+    const changed = { ...workspace, ...change, settings: { ...workspace.settings, ...change.settings } };
+    this.#transaction(() => this.#parts.workspace.put(changed));
+    return ok(changed);
+  }
+
+  async authorize(caller: Caller): Promise<boolean> {
+    return this.#may(caller);
+  }
+
+  /** Accepts one event. */
+  async accept(caller: Caller, command: AcceptCommand): Promise<AcceptOutcome | { kind: "unauthorized" }> {
+    if (!this.#may(caller)) return { kind: "unauthorized" };
+    return this.#accept([command])[0] as AcceptOutcome;
+  }
+
+  /** Accepts events in order, in one transaction; what is wrong with one changes nothing for the others. */
+  async acceptMany(
+    caller: Caller,
+    commands: AcceptCommand[],
+  ): Promise<{ kind: "answered"; outcomes: AcceptOutcome[] } | { kind: "unauthorized" }> {
+    if (!this.#may(caller)) return { kind: "unauthorized" };
+    return { kind: "answered", outcomes: this.#accept(commands) };
+  }
+
+  /** An event that may not be in D1 yet; `null` = ask there. */
+  async readEvent(caller: Caller, eventId: string): Promise<CellResult<UserEventRow | null>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return ok(this.#parts.outbox.readEvent(eventId) ?? this.#parts.quarantine.readEvent(eventId));
+  }
+
+  /** The live profile that answers for an id. */
+  async readProfile(caller: Caller, id: string): Promise<CellResult<Profile>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return found(this.#parts.profiles.findLive(id));
+  }
+
+  async readEnrollment(caller: Caller, id: string): Promise<CellResult<Enrollment>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return found(this.#parts.enrollments.find(id));
+  }
+
+  async createJourney(caller: Caller, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
+    return this.#change(caller, () => this.#parts.journeyCommands.create(definition, Date.now()));
+  }
+
+  async editJourney(caller: Caller, key: string, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
+    return this.#change(caller, () => this.#parts.journeyCommands.edit(key, definition, Date.now()));
+  }
+
+  async changeJourney(caller: Caller, key: string, change: JourneyChange): Promise<CellResult<JourneyView>> {
+    return this.#change(caller, () => this.#parts.journeyCommands.change(key, change, Date.now()));
+  }
+
+  async readJourney(caller: Caller, key: string): Promise<CellResult<JourneyView>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return this.#parts.journeyCommands.read(key);
+  }
+
+  async listJourneys(caller: Caller, limit: number, before: string | null): Promise<CellResult<JourneyView[]>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return ok(this.#parts.journeyCommands.list(limit, before));
+  }
+
+  async listJourneyVersions(
+    caller: Caller,
+    key: string,
+    limit: number,
+    before: number | null,
+  ): Promise<CellResult<JourneyVersion[]>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    const journey = this.#parts.journeys.find(key);
+    return journey === null ? NOT_FOUND : ok(this.#parts.journeys.versions(journey.id, limit, before));
+  }
+
+  async mintKey(
+    caller: Caller,
+    key: Omit<ApiKey, "lastUsedAt" | "revokedAt">,
+    digest: Uint8Array,
+  ): Promise<CellResult<null>> {
+    if (this.#parts.workspace.get() === null) return NOT_FOUND;
+    return this.#change(caller, () => {
+      this.#parts.keys.insert(key, digest);
+      return ok(null);
+    });
+  }
+
+  async listKeys(caller: Caller, limit: number, before: string | null): Promise<CellResult<ApiKey[]>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return ok(this.#parts.keys.list(limit, before));
+  }
+
+  async revokeKey(caller: Caller, id: string): Promise<CellResult<null>> {
+    return this.#change(caller, () => (this.#parts.keys.revoke(id, Date.now()) ? ok(null) : NOT_FOUND));
+  }
+
+  async health(): Promise<CellHealth> {
+    return reportHealth(this.#parts, Date.now());
+  }
+
+  /** The watchdog's visit: sees that an alarm is set when work is left. */
+  async poke(): Promise<void> {
+    await this.#lanes.recover(Date.now());
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#lanes.run();
+  }
+
+  #may(caller: Caller): boolean {
+    return this.#parts.keys.authorize(caller, Date.now());
+  }
+
+  #accept(commands: readonly AcceptCommand[]): AcceptOutcome[] {
+    let outcomes: AcceptOutcome[] = [];
+    this.#transaction(() => {
+      outcomes = commands.map((command) => accept(this.#parts, command));
+    });
+    if (outcomes.some((outcome) => outcome.kind === "accepted" && !outcome.replayed)) {
+      const now = Date.now();
+      this.#parts.flush.request(now);
+      this.#lanes.arm(now);
+    }
+    return outcomes;
+  }
+
+  #change<T>(caller: Caller, run: () => CellResult<T>): CellResult<T> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    let result: CellResult<T> = UNAUTHORIZED;
+    this.#transaction(() => {
+      result = run();
+    });
+    return result;
+  }
+
+  #transaction(run: () => void): void {
+    try {
+      this.ctx.storage.transactionSync(run);
+    } catch (error) {
+      this.#parts.reload();
+      this.#lanes.reload();
+      throw error;
+    }
+  }
+}
+
+function found<T>(value: T | null): CellResult<T> {
+  return value === null ? NOT_FOUND : ok(value);
+}
+
+function logLane(lane: string, error: unknown): void {
+  console.error(
+    JSON.stringify({ level: "error", at: "alarm", lane, error: error instanceof Error ? error.message : "" }),
+  );
+}

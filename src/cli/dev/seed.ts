@@ -1,0 +1,105 @@
+// Makes the demo workspace through the public API. Each step is kept before the next is taken and can be taken
+// again, so that a start that was killed anywhere is completed by the next one.
+import { SCOPES, type KeyKind, type Scope } from "../../domain/scopes.ts";
+import { StartupFailure } from "../startup-failure.ts";
+import { ACTIVE_JOURNEY, DRAFT_JOURNEY } from "./demo-journeys.ts";
+import type { Demo } from "./secrets.ts";
+
+export type SeededDemo = { [Field in keyof Demo]-?: NonNullable<Demo[Field]> };
+
+const WORKSPACE_NAME = "Demo";
+const REQUEST_TIMEOUT_MS = 15_000;
+
+const KEYS: { field: "apiKey" | "eventsKey" | "writeKey"; kind: KeyKind; label: string; scopes: readonly Scope[] }[] = [
+  { field: "apiKey", kind: "secret", label: "Demo: all scopes", scopes: SCOPES },
+  { field: "eventsKey", kind: "secret", label: "Demo: send events", scopes: ["events:write"] },
+  { field: "writeKey", kind: "write", label: "Demo: browsers and vendors", scopes: ["events:write"] },
+];
+
+/**
+ * Makes what is missing of the demo workspace, its keys and its journeys.
+ *
+ * @param demo  what is known of it already
+ * @param save  keeps what is known by now; called after each step
+ * @throws StartupFailure when the server refuses a step
+ */
+export async function seedDemo(
+  baseUrl: string,
+  adminToken: string,
+  demo: Demo,
+  save: (demo: Demo) => void,
+): Promise<SeededDemo> {
+  const admin: Caller = { baseUrl, headers: { authorization: `Bearer ${adminToken}` } };
+  const workspaces = await listWorkspaces(admin);
+  const isKnown = demo.workspaceId !== undefined && workspaces.some((workspace) => workspace.id === demo.workspaceId);
+  let known: Demo = isKnown ? demo : {};
+  const keep = (step: Demo) => save((known = { ...known, ...step }));
+
+  if (known.workspaceId === undefined) {
+    const found = workspaces.find((workspace) => workspace.name === WORKSPACE_NAME);
+    const body = { name: WORKSPACE_NAME, timezone: "UTC" };
+    keep({ workspaceId: found?.id ?? textField(await call(admin, "POST", "/api/v1/workspaces", body), "id") });
+  }
+  for (const { field, kind, label, scopes } of KEYS) {
+    if (known[field] !== undefined) continue;
+    const body = { workspaceId: known.workspaceId, kind, label, scopes };
+    keep({ [field]: textField(await call(admin, "POST", "/api/v1/api-keys", body), "key") });
+  }
+  if (known.seeded !== true) {
+    const owner: Caller = { baseUrl, headers: { "x-api-key": known.apiKey ?? "" } };
+    for (const journey of [ACTIVE_JOURNEY, DRAFT_JOURNEY]) {
+      await call(owner, "POST", "/api/v1/journeys", journey, ["already_exists"]);
+    }
+    await call(owner, "POST", `/api/v1/journeys/${ACTIVE_JOURNEY.key}/activate`, {});
+    keep({ seeded: true });
+  }
+  return known as SeededDemo;
+}
+
+interface Caller {
+  baseUrl: string;
+  headers: Record<string, string>;
+}
+
+async function listWorkspaces(admin: Caller): Promise<{ id: string; name: string }[]> {
+  const workspaces: { id: string; name: string }[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: string = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+    const page = await call(admin, "GET", `/api/v1/workspaces${query}`);
+    workspaces.push(...(page["items"] as { id: string; name: string }[]));
+    cursor = page["nextCursor"] as string | null;
+  } while (cursor !== null);
+  return workspaces;
+}
+
+/** @param allowed  error codes that mean the step was taken before */
+async function call(
+  caller: Caller,
+  method: "GET" | "POST",
+  path: string,
+  body?: unknown,
+  allowed: string[] = [],
+): Promise<Record<string, unknown>> {
+  const response = await fetch(`${caller.baseUrl}${path}`, {
+    method,
+    headers: { ...caller.headers, "content-type": "application/json" },
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  let answer: Record<string, unknown>;
+  try {
+    answer = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    throw new StartupFailure(`Seeding the demo failed: ${method} ${path} answered ${response.status} without JSON.`);
+  }
+  if (response.ok || allowed.includes(String(answer["error"]))) return answer;
+  throw new StartupFailure(`Seeding the demo failed: ${method} ${path} answered ${response.status} ${text}`);
+}
+
+function textField(answer: Record<string, unknown>, field: string): string {
+  const value = answer[field];
+  if (typeof value !== "string") throw new StartupFailure(`Seeding the demo failed: an answer has no ${field}.`);
+  return value;
+}

@@ -1,0 +1,66 @@
+// What `npm run dev` can be told, all by environment variables, and the check that its port is free.
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import { StartupFailure, codeOf } from "../startup-failure.ts";
+
+/** Nothing but this machine reaches the server: it runs with demo keys. */
+export const HOST = "127.0.0.1";
+
+export interface DevSettings {
+  port: number;
+  stateDir: string;
+  devJson: string;
+}
+
+/**
+ * Reads PORT (default 8787; 0 takes any free one), STATE_DIR and DEV_JSON (relative to `root`).
+ *
+ * @param root  the project's folder
+ */
+export function readSettings(environment: NodeJS.ProcessEnv, root: string): DevSettings {
+  return {
+    port: readPort(environment["PORT"]),
+    stateDir: resolve(root, environment["STATE_DIR"] || ".wrangler/state"),
+    devJson: resolve(root, environment["DEV_JSON"] || ".waypost/dev.json"),
+  };
+}
+
+function readPort(text: string | undefined): number {
+  if (text === undefined || text === "") return 8787;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65535)) throw new StartupFailure(`PORT is not a port number between 0 and 65535.`);
+  return port;
+}
+
+/** The port to listen on, after a look that nobody else does; for 0, one that is free. */
+export async function claimPort(port: number): Promise<number> {
+  const probe = createServer();
+  try {
+    return await new Promise<number>((done, fail) => {
+      probe.once("error", fail);
+      probe.listen({ host: HOST, port, exclusive: true }, () => {
+        const address = probe.address();
+        done(typeof address === "object" && address !== null ? address.port : port);
+      });
+    });
+  } catch (error) {
+    throw portFailure(port, error);
+  } finally {
+    await new Promise((closed) => probe.close(closed));
+  }
+}
+
+/** What to say when the port cannot be had; other failures are passed on as they are. */
+export function portFailure(port: number, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === "EADDRINUSE" || code === "ERR_ADDRESS_IN_USE") {
+    return new StartupFailure(
+      `Port ${port} is taken by another program (or another \`npm run dev\`). ` +
+        `Stop that one, or choose another port: PORT=${port === 8787 ? 8788 : 8787} npm run dev`,
+    );
+  }
+  if (code === "EACCES") {
+    return new StartupFailure(`Port ${port} needs rights this user lacks. Choose another: PORT=8787 npm run dev`);
+  }
+  return error;
+}

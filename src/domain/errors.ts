@@ -1,0 +1,28 @@
+// Everything a caller can be told went wrong, as one tagged union. Each surface renders it in its own shape by
+// an exhaustive switch; texts say what to do, and never repeat a value that was sent.
+
+export interface RequestIssue {
+  /** Where, e.g. `profile.email` or `headers.idempotency-key`. */
+  path: string;
+  message: string;
+}
+
+export interface DefinitionIssue extends RequestIssue {
+  /** The step at fault, if it is one. */
+  stepId: string | null;
+}
+
+export type WaypostError =
+  | { code: "invalid_request"; issues: RequestIssue[] }
+  | { code: "unauthorized" }
+  | { code: "insufficient_scope"; required: string[] }
+  | { code: "not_found" }
+  | { code: "method_not_allowed"; allow: string[] }
+  | { code: "idempotency_key_reuse" }
+  | { code: "already_exists"; what: string }
+  | { code: "journey_archived" }
+  | { code: "payload_too_large"; maxBytes: number }
+  | { code: "invalid_journey"; issues: DefinitionIssue[] }
+  | { code: "journey_not_active" }
+  | { code: "unavailable"; reason: string; retryAfterSeconds: number }
+  | { code: "internal" };

@@ -1,0 +1,81 @@
+// A UserEvent and its receipt, as they are kept. Texts that end in `Json` are JSON text: what a caller sent
+// is carried as text, so that lone surrogates and NUL survive SQLite (docs/storage.md).
+
+/** Through which door an event came. */
+export const EVENT_SOURCES = [
+  "api",
+  "batch",
+  "ingest",
+  "klaviyo",
+  "greenflash",
+  "segmentstream",
+  "segment",
+  "trigger",
+] as const;
+export type EventSource = (typeof EVENT_SOURCES)[number];
+
+/** The first clause of a filter that did not hold. Never a value: receipts outlive redaction. */
+export interface FailedClause {
+  /** JSON Pointer of the clause's left side, `null` for a literal `false`. */
+  path: string | null;
+  operator: string;
+  /** Present and true when the clause failed because it is negated. */
+  not?: true;
+}
+
+/** Why a journey did not take an event. @see docs/architecture.md#reasons */
+export const SKIP_REASONS = [
+  "filter_failed",
+  "identity_required",
+  "already_active",
+  "already_enrolled",
+  "cooldown",
+] as const;
+export type SkipReason = (typeof SKIP_REASONS)[number];
+
+export interface ReceiptEntry {
+  journeyId: string;
+  key: string;
+  version: number;
+  outcome: "enrolled" | "skipped";
+  reason: "enrolled" | SkipReason;
+  enrollmentId: string | null;
+  detail: FailedClause | null;
+}
+
+export const WARNING_CODES = ["identity_conflict", "identity_ignored", "merged"] as const;
+export type WarningCode = (typeof WARNING_CODES)[number];
+
+export interface Warning {
+  code: WarningCode;
+  message: string;
+  /** With `merged` only: the profile that was merged away. */
+  mergedProfileId?: string;
+}
+
+export interface Receipt {
+  journeys: ReceiptEntry[];
+  warnings: Warning[];
+}
+
+/**
+ * One event as the outbox and D1's `user_events` hold it; the field names are the columns.
+ * The workspace is not part of it: a cell holds one workspace, D1 adds the column.
+ */
+export interface UserEventRow {
+  event_id: string;
+  event: string;
+  profile_id: string | null;
+  /** Redacted payload as JSON text; `null` when the request had none. */
+  data: string | null;
+  reference_id: string | null;
+  /** ISO 8601 UTC with milliseconds. */
+  occurred_at: string;
+  /** ISO 8601 UTC with milliseconds; the instant inside `event_id`. */
+  received_at: string;
+  /** JSON text of a string array; `null` when nothing was to be redacted. */
+  redacted_data_paths: string | null;
+  source: EventSource;
+  /** JSON text of a {@link Receipt}. */
+  receipt: string;
+}

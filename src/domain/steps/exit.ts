@@ -1,0 +1,6 @@
+// `exit`: completes the run here.
+import * as v from "valibot";
+import { text } from "../definition-fields.ts";
+import { stepKind } from "./step-kind.ts";
+
+export const exitStep = stepKind("exit", { reason: v.exactOptional(text()) });

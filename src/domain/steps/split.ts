@@ -1,0 +1,37 @@
+// `split`: sends people down several ways by weight; the same person always takes the same one.
+import * as v from "valibot";
+import { fields, stepId } from "../definition-fields.ts";
+import { isJsonObject } from "../json.ts";
+import { namedIn, stepKind } from "./step-kind.ts";
+
+export const MAX_SPLIT_BRANCHES = 20;
+const BRANCHES_MESSAGE = `A list of 1 to ${MAX_SPLIT_BRANCHES} branches is needed here, each with "weight" and "next".`;
+const WEIGHT_MESSAGE = "A weight is needed here: a number above 0.";
+
+export const splitStep = stepKind(
+  "split",
+  {
+    branches: v.pipe(
+      v.array(
+        fields({
+          weight: v.pipe(
+            v.number(WEIGHT_MESSAGE),
+            v.check((weight) => weight > 0 && weight < Number.POSITIVE_INFINITY, WEIGHT_MESSAGE),
+          ),
+          next: stepId,
+        }),
+        BRANCHES_MESSAGE,
+      ),
+      v.minLength(1, BRANCHES_MESSAGE),
+      v.maxLength(MAX_SPLIT_BRANCHES, BRANCHES_MESSAGE),
+    ),
+  },
+  ({ branches }) => {
+    if (!Array.isArray(branches)) return [];
+    return branches.flatMap((branch, i) =>
+      isJsonObject(branch)
+        ? namedIn(branch, "next").map(({ field, stepId: id }) => ({ field: `branches.${i}.${field}`, stepId: id }))
+        : [],
+    );
+  },
+);

@@ -1,0 +1,49 @@
+// `update_profile`: sets and removes properties of the person.
+import * as v from "valibot";
+import {
+  freeForm,
+  isMeantAsReference,
+  MAX_NAME_CHARACTERS,
+  referenceIssues,
+  text,
+  type FieldIssue,
+  type StateReference,
+} from "../definition-fields.ts";
+import { isJsonObject, type Json } from "../json.ts";
+import { stepKind } from "./step-kind.ts";
+
+export type PropertyValues = Record<string, Json | StateReference>;
+
+const propertyName = text();
+const UNSET_MESSAGE = "A list of property names is needed here.";
+const step = stepKind("update_profile", {
+  set: v.exactOptional(
+    freeForm<PropertyValues>("Property names with the value to write, or { $state: path } to read it from.", setIssues),
+  ),
+  unset: v.exactOptional(v.array(propertyName, UNSET_MESSAGE)),
+});
+
+export const updateProfileStep = {
+  ...step,
+  schema: v.pipe(
+    step.schema,
+    v.check(
+      ({ set, unset }) => Object.keys(set ?? {}).length + (unset ?? []).length > 0,
+      'This step changes nothing: it needs a property in "set" or in "unset".',
+    ),
+    v.check(
+      ({ set, unset }) => (unset ?? []).every((name) => !Object.hasOwn(set ?? {}, name)),
+      'A property stands both in "set" and in "unset": it can only be one of them.',
+    ),
+  ),
+};
+
+function setIssues(set: unknown): FieldIssue[] {
+  if (!isJsonObject(set)) return [{ path: "", message: "An object of property names and values is needed here." }];
+  return Object.entries(set).flatMap(([name, value]) => {
+    if (!v.is(propertyName, name)) {
+      return [{ path: name, message: `The name of a property has 1 to ${MAX_NAME_CHARACTERS} characters.` }];
+    }
+    return isMeantAsReference(value) ? referenceIssues(value, name) : [];
+  });
+}

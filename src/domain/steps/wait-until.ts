@@ -1,0 +1,32 @@
+// `wait_until`: waits for the next time of day, on given weekdays, in a time zone.
+import * as v from "valibot";
+import { orReference, text } from "../definition-fields.ts";
+import { isTimeZone } from "../time-zone.ts";
+import { stepKind } from "./step-kind.ts";
+
+const TIME_OF_DAY = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
+const TIME_MESSAGE = 'A time of day from "00:00" to "23:59" is needed here, with two digits each.';
+
+const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
+const WEEKDAYS_MESSAGE = `A list of weekdays is needed here, each at most once: ${WEEKDAYS.join(", ")}.`;
+
+const TIME_ZONE_MESSAGE = "This is not a time zone. Its IANA name is needed, such as Europe/Berlin or UTC.";
+
+export const waitUntilStep = stepKind("wait_until", {
+  at: v.pipe(v.string(TIME_MESSAGE), v.regex(TIME_OF_DAY, TIME_MESSAGE)),
+  /** Without it: every day. */
+  weekdays: v.exactOptional(
+    v.pipe(
+      v.array(v.picklist(WEEKDAYS, WEEKDAYS_MESSAGE), WEEKDAYS_MESSAGE),
+      v.minLength(1, WEEKDAYS_MESSAGE),
+      v.check((days) => new Set(days).size === days.length, WEEKDAYS_MESSAGE),
+    ),
+  ),
+  /** Without it: the workspace's, else UTC. */
+  timezone: v.exactOptional(
+    orReference(
+      v.pipe(text(), v.check(isTimeZone, TIME_ZONE_MESSAGE)),
+      'A time zone or { "$state": path } is needed here.',
+    ),
+  ),
+});

@@ -1,0 +1,102 @@
+// The HTTP surface: what is mounted where, and what every answer has in common.
+import { Hono } from "hono";
+import { CellUnavailable } from "../cell/cell-client.ts";
+import type { WaypostError } from "../domain/errors.ts";
+import { allowedMethods } from "./allowed-methods.ts";
+import type { HttpContext, HttpEnv, Services } from "./context.ts";
+import { Failure, renderError } from "./errors.ts";
+import { apiKeys } from "./native/api-keys.ts";
+import { enrollments } from "./native/enrollments.ts";
+import { events } from "./native/events.ts";
+import { health } from "./native/health.ts";
+import { journeys } from "./native/journeys.ts";
+import { profiles } from "./native/profiles.ts";
+import { workspaces } from "./native/workspaces.ts";
+import { openapi } from "./openapi.ts";
+
+const OVERLOADED_RETRY_SECONDS = 2;
+const MISCONFIGURED_RETRY_SECONDS = 60;
+
+/**
+ * Builds the HTTP surface.
+ *
+ * @param servicesOf  reads a deployment's settings; throws an Error that names the one that is wrong, never its value
+ */
+export function appWith(servicesOf: (env: Env) => Services): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+
+  app.use(async (c, next) => {
+    const requestId = crypto.randomUUID();
+    c.set("requestId", requestId);
+    try {
+      c.set("services", servicesOf(c.env));
+    } catch (error) {
+      c.set("misconfiguration", error instanceof Error ? error.message : "The settings cannot be read.");
+    }
+    // Before the answer is made: it then takes the header along, instead of being made a second time.
+    c.header("x-request-id", requestId);
+    await next();
+  });
+
+  // What answers without settings stands before the check of them.
+  app.route("/healthz", health);
+  app.route("/openapi.json", openapi(app));
+
+  app.use(async (c, next) => {
+    requireSettings(c);
+    await next();
+  });
+
+  app.route("/api/v1/events", events);
+  app.route("/api/v1/profiles", profiles);
+  app.route("/api/v1/journeys", journeys);
+  app.route("/api/v1/enrollments", enrollments);
+  app.route("/api/v1/workspaces", workspaces);
+  app.route("/api/v1/api-keys", apiKeys);
+
+  app.notFound((c) => {
+    const allow = allowedMethods(app, c.req.path);
+    return respond(c, allow.length === 0 ? { code: "not_found" } : { code: "method_not_allowed", allow });
+  });
+
+  app.onError((error, c) => respond(c, errorOf(error, c)));
+
+  return app;
+}
+
+function requireSettings(c: HttpContext): void {
+  const misconfiguration = c.get("misconfiguration");
+  if (misconfiguration === undefined) return;
+  console.error(JSON.stringify({ level: "error", at: "settings", requestId: c.get("requestId"), misconfiguration }));
+  throw new Failure({
+    code: "unavailable",
+    reason: "The service is not configured.",
+    retryAfterSeconds: MISCONFIGURED_RETRY_SECONDS,
+  });
+}
+
+function errorOf(error: Error, c: HttpContext): WaypostError {
+  if (error instanceof Failure) return error.error;
+  if (error instanceof CellUnavailable) {
+    return { code: "unavailable", reason: "The workspace is busy.", retryAfterSeconds: OVERLOADED_RETRY_SECONDS };
+  }
+  // The error's own text may quote what was sent: its name and its stack's places are what is safe to keep.
+  console.error(
+    JSON.stringify({
+      level: "error",
+      at: "http",
+      requestId: c.get("requestId"),
+      error: error.name,
+      where: (error.stack ?? "")
+        .split("\n")
+        .slice(1, 6)
+        .map((line) => line.trim()),
+    }),
+  );
+  return { code: "internal" };
+}
+
+function respond(c: HttpContext, error: WaypostError): Response {
+  const { status, headers, body } = renderError(error);
+  return c.json(body, status, headers);
+}

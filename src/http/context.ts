@@ -1,0 +1,33 @@
+// What a request carries through the HTTP layer.
+import type { Context } from "hono";
+import type { Caller } from "../cell/command.ts";
+import type { KeyClaims } from "../crypto/api-key.ts";
+import type { SecretList } from "../crypto/secret-list.ts";
+
+/** What a deployment was given, checked. */
+export interface Services {
+  db: D1Database;
+  /** Under which API keys are made and recognised. */
+  keySecrets: SecretList;
+  /** Under which the ledger's digests are made and recognised. */
+  ledgerSecrets: SecretList;
+  adminToken: string;
+}
+
+export interface HttpEnv {
+  Bindings: Env;
+  Variables: {
+    requestId: string;
+    services: Services;
+    /** Which setting is missing or wrong, never its value; then there are no services. */
+    misconfiguration?: string;
+    /** Who calls, where a route asks for a key or for the operator. */
+    caller: Caller;
+    /** What the caller's key says of itself; absent for the operator. */
+    key?: KeyClaims;
+    /** Whether the key's cell was asked if the key still stands. */
+    callerChecked: boolean;
+  };
+}
+
+export type HttpContext = Context<HttpEnv>;

@@ -1,0 +1,93 @@
+// Waypost's error envelope, and the one place that turns an error into a response.
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { WaypostError } from "../domain/errors.ts";
+
+/** An error on its way to the renderer; only the HTTP layer throws it. */
+export class Failure extends Error {
+  readonly error: WaypostError;
+
+  constructor(error: WaypostError) {
+    super(error.code);
+    this.error = error;
+  }
+}
+
+export interface Envelope {
+  error: WaypostError["code"];
+  message: string;
+  details?: Record<string, unknown>;
+}
+
+export interface RenderedError {
+  status: ContentfulStatusCode;
+  headers: Record<string, string>;
+  body: Envelope;
+}
+
+/** The status of each error. */
+export const STATUS_OF = {
+  invalid_request: 400,
+  unauthorized: 401,
+  insufficient_scope: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  idempotency_key_reuse: 409,
+  already_exists: 409,
+  journey_archived: 409,
+  payload_too_large: 413,
+  invalid_journey: 422,
+  journey_not_active: 422,
+  internal: 500,
+  unavailable: 503,
+} as const satisfies Record<WaypostError["code"], ContentfulStatusCode>;
+
+/** Renders an error in Waypost's own shape. @see docs/errors.md */
+export function renderError(error: WaypostError): RenderedError {
+  const rendered = (
+    message: string,
+    details?: Record<string, unknown>,
+    headers: Record<string, string> = {},
+  ): RenderedError => ({
+    status: STATUS_OF[error.code],
+    headers,
+    body: { error: error.code, message, ...(details === undefined ? {} : { details }) },
+  });
+  switch (error.code) {
+    case "invalid_request":
+      return rendered("The request is not valid; details.issues says what to change.", { issues: error.issues });
+    case "unauthorized":
+      return rendered("The credential is missing, wrong or revoked.");
+    case "insufficient_scope":
+      return rendered("The API key lacks a scope that this call needs.", { required: error.required });
+    case "not_found":
+      return rendered("There is nothing here by that name or id.");
+    case "method_not_allowed":
+      return rendered(
+        "This path does not take that method.",
+        { allow: error.allow },
+        { allow: error.allow.join(", ") },
+      );
+    case "idempotency_key_reuse":
+      return rendered(
+        "This idempotency key was used for another request. Send the same request again, or use a new key.",
+        undefined,
+        { "x-should-retry": "false" },
+      );
+    case "already_exists":
+      return rendered(`There is ${error.what} already.`);
+    case "journey_archived":
+      return rendered("The journey is archived, which is final.");
+    case "payload_too_large":
+      return rendered(`The body is larger than ${error.maxBytes} bytes.`, { maxBytes: error.maxBytes });
+    case "invalid_journey":
+      return rendered("The journey cannot run as it is written; details.issues says why.", { issues: error.issues });
+    case "journey_not_active":
+      return rendered("The journey is a draft: activate it first.");
+    case "unavailable":
+      return rendered(`${error.reason} Send the same request again later.`, undefined, {
+        "retry-after": String(error.retryAfterSeconds),
+      });
+    case "internal":
+      return rendered("Something went wrong on our side. Send the same request again; quote x-request-id if it stays.");
+  }
+}

@@ -1,0 +1,149 @@
+// Reads a request's body as JSON within bounds: cut off while reading, whatever Content-Length says; well-formed
+// UTF-8; no deeper, longer or more precise than what can be kept exactly as it was sent.
+import type { RequestIssue } from "../domain/errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
+import { Failure } from "./errors.ts";
+import { findRoundedNumber } from "./json-numbers.ts";
+
+export interface BodyLimits {
+  maxBytes: number;
+  /** Objects and arrays inside each other, the body itself included. */
+  maxDepth: number;
+  /** Object keys in the whole body. */
+  maxKeys: number;
+  /** One string, as UTF-8. */
+  maxStringBytes: number;
+}
+
+/** Limits of the native API. @see docs/errors.md#limits */
+export const NATIVE_LIMITS: BodyLimits = {
+  maxBytes: 256 * 1024,
+  maxDepth: 32,
+  maxKeys: 1_000,
+  maxStringBytes: 32 * 1024,
+};
+
+/** Limits of a journey's document: two hundred steps with conditions of sixteen levels must fit. */
+export const JOURNEY_LIMITS: BodyLimits = { ...NATIVE_LIMITS, maxDepth: 64, maxKeys: 10_000 };
+
+const MAX_UTF8_BYTES_PER_UNIT = 3;
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+const utf8 = new TextEncoder();
+
+/**
+ * Reads a body that is a JSON object; valibot takes an array for one.
+ *
+ * @param whenEmpty  what a body without a byte stands for; left out = it is refused
+ * @throws Failure as {@link readJsonBody}
+ */
+export async function readJsonObject(
+  request: Request,
+  limits: BodyLimits,
+  whenEmpty?: JsonObject,
+): Promise<JsonObject> {
+  const body = await readJsonBody(request, limits, whenEmpty);
+  if (!isJsonObject(body)) throw invalidBody("The body is not a JSON object.");
+  return body;
+}
+
+/**
+ * Reads and parses a body.
+ *
+ * @param whenEmpty  what a body without a byte stands for; left out = it is refused
+ * @throws Failure `payload_too_large`, or `invalid_request` with what to change; never with a value
+ */
+async function readJsonBody(request: Request, limits: BodyLimits, whenEmpty?: Json): Promise<Json> {
+  const bytes = await readCapped(request, limits.maxBytes);
+  if (bytes.byteLength === 0 && whenEmpty !== undefined) return whenEmpty;
+  if (bytes.byteLength === 0) throw invalidBody("The body is empty; send a JSON object.");
+  let text: string;
+  try {
+    text = strictUtf8.decode(bytes);
+  } catch {
+    throw invalidBody("The body is not valid UTF-8.");
+  }
+  let body: Json;
+  try {
+    body = JSON.parse(text) as Json;
+  } catch {
+    throw invalidBody("The body is not valid JSON.");
+  }
+  const issue = checkShape(body, limits) ?? findRoundedNumber(text);
+  if (issue !== null) throw new Failure({ code: "invalid_request", issues: [issue] });
+  return body;
+}
+
+async function readCapped(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = (): Failure => new Failure({ code: "payload_too_large", maxBytes });
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (declared > maxBytes) throw tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      // The usual body is one chunk as long as declared: nothing more is to come, so nothing more is awaited.
+      if (chunks.length === 0 && chunk.value.byteLength === declared) return chunk.value;
+      size += chunk.value.byteLength;
+      if (size > maxBytes) {
+        await reader.cancel();
+        throw tooLarge();
+      }
+      chunks.push(chunk.value);
+    }
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw invalidBody("The body ended before it was complete.");
+  }
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** Finds what is too deep, too long or too much. Not recursive: depth is what it guards against. */
+function checkShape(body: Json, limits: BodyLimits): RequestIssue | null {
+  const open: { value: Json; depth: number }[] = [{ value: body, depth: 1 }];
+  let keys = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, depth } = next;
+    if (typeof value === "string") {
+      if (isTooLong(value, limits.maxStringBytes)) {
+        return { path: "body", message: `A string is longer than ${limits.maxStringBytes} bytes.` };
+      }
+    } else if (typeof value === "object" && value !== null) {
+      if (depth > limits.maxDepth) {
+        return { path: "body", message: `The body is nested deeper than ${limits.maxDepth} levels.` };
+      }
+      if (Array.isArray(value)) {
+        for (const item of value) open.push({ value: item, depth: depth + 1 });
+      } else {
+        for (const key of Object.keys(value)) {
+          keys += 1;
+          if (isTooLong(key, limits.maxStringBytes)) {
+            return { path: "body", message: `A key is longer than ${limits.maxStringBytes} bytes.` };
+          }
+          open.push({ value: value[key] as Json, depth: depth + 1 });
+        }
+        if (keys > limits.maxKeys) {
+          return { path: "body", message: `The body has more than ${limits.maxKeys} keys in all.` };
+        }
+      }
+    }
+  }
+  return null;
+}
+
+function isTooLong(text: string, maxBytes: number): boolean {
+  return text.length * MAX_UTF8_BYTES_PER_UNIT > maxBytes && utf8.encode(text).byteLength > maxBytes;
+}
+
+function invalidBody(message: string): Failure {
+  return new Failure({ code: "invalid_request", issues: [{ path: "body", message }] });
+}

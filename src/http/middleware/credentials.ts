@@ -1,0 +1,98 @@
+// Who calls. A key's tag, workspace and scopes are checked here, without I/O, before the body is read and before
+// any object is touched; whether it was revoked is asked in the call that does the work. A request that ends
+// before that call asks on its way out, so that a revoked key is a 401 on every path.
+import { createMiddleware } from "hono/factory";
+import { callCell } from "../../cell/cell-client.ts";
+import { verifyApiKey } from "../../crypto/api-key.ts";
+import { secretsEqual } from "../../crypto/secret-list.ts";
+import type { Scope } from "../../domain/scopes.ts";
+import type { HttpContext, HttpEnv } from "../context.ts";
+import { Failure, renderError } from "../errors.ts";
+import { admitting } from "../operation.ts";
+
+const BEARER = "Bearer ";
+
+/** Lets in a secret API key with every one of these scopes. */
+export function apiKey(...scopes: Scope[]) {
+  return admitting(
+    { kind: "key", scopes },
+    createMiddleware<HttpEnv>(async (c, next) => {
+      useKey(c, scopes);
+      await next();
+      await refuseIfRevoked(c);
+    }),
+  );
+}
+
+/** Lets in the operator with the adminToken. */
+export function operator() {
+  return admitting(
+    { kind: "operator", scopes: [] },
+    createMiddleware<HttpEnv>(async (c, next) => {
+      if (!isOperator(c)) throw new Failure({ code: "unauthorized" });
+      c.set("caller", { kind: "operator" });
+      await next();
+    }),
+  );
+}
+
+/** Lets in the operator, or a secret API key with these scopes for its own workspace. */
+export function operatorOrKey(...scopes: Scope[]) {
+  return admitting(
+    { kind: "operator_or_key", scopes },
+    createMiddleware<HttpEnv>(async (c, next) => {
+      if (c.req.header("authorization") === undefined) {
+        useKey(c, scopes);
+        await next();
+        await refuseIfRevoked(c);
+        return;
+      }
+      if (!isOperator(c)) throw new Failure({ code: "unauthorized" });
+      c.set("caller", { kind: "operator" });
+      await next();
+    }),
+  );
+}
+
+/** Lets in everyone, and tells the operator by the adminToken; a wrong token is refused. */
+export function operatorIfAny() {
+  return admitting(
+    { kind: "operator_if_any", scopes: [] },
+    createMiddleware<HttpEnv>(async (c, next) => {
+      // Without settings there is no adminToken to compare with.
+      if (c.req.header("authorization") !== undefined && c.get("misconfiguration") === undefined) {
+        if (!isOperator(c)) throw new Failure({ code: "unauthorized" });
+        c.set("caller", { kind: "operator" });
+      }
+      await next();
+    }),
+  );
+}
+
+/** Whether a request carries the adminToken. */
+function isOperator(c: HttpContext): boolean {
+  const header = c.req.header("authorization") ?? "";
+  return header.startsWith(BEARER) && secretsEqual(header.slice(BEARER.length), c.get("services").adminToken);
+}
+
+function useKey(c: HttpContext, scopes: readonly Scope[]): void {
+  const claims = verifyApiKey(c.get("services").keySecrets, "secret", c.req.header("x-api-key") ?? "");
+  if (claims === null) throw new Failure({ code: "unauthorized" });
+  if (scopes.some((scope) => !claims.scopes.includes(scope))) {
+    throw new Failure({ code: "insufficient_scope", required: [...scopes] });
+  }
+  c.set("key", claims);
+  c.set("caller", { kind: "key", keyId: claims.keyId, digest: claims.digest });
+  c.set("callerChecked", false);
+}
+
+async function refuseIfRevoked(c: HttpContext): Promise<void> {
+  const claims = c.get("key");
+  if (c.get("callerChecked") || claims === undefined) return;
+  const caller = c.get("caller");
+  const stands = await callCell(c.env, claims.workspaceId, async (cell) => await cell.authorize(caller));
+  if (stands) return;
+  const { body, status } = renderError({ code: "unauthorized" });
+  c.res = undefined;
+  c.res = c.json(body, status);
+}

@@ -1,0 +1,70 @@
+// What /healthz answers: to everyone whether events can be accepted, to the operator what every part says of itself.
+import * as v from "valibot";
+import type { CellHealth } from "../../cell/cell-health.ts";
+import { count, id, instant } from "../answer-fields.ts";
+
+const MAX_OUTBOX_AGE_SECONDS = 60;
+
+const seconds = v.pipe(v.number(), v.minValue(0));
+
+/** A cell that cannot be reached says nothing: its fields are `null`. */
+const workspaceHealth = v.object({
+  workspaceId: id,
+  outbox: v.nullable(count),
+  oldestOutboxSeconds: v.nullable(seconds),
+  projectionLagSeconds: v.nullable(seconds),
+  quarantined: v.nullable(count),
+  ledger: v.nullable(v.object({ bytes: count, retentionSeconds: count })),
+  conservation: v.nullable(
+    v.object({
+      enrolled: count,
+      active: count,
+      completed: count,
+      exited: count,
+      failed: count,
+      cancelled: count,
+      /** enrolled = active + completed + exited + failed + cancelled */
+      holds: v.boolean(),
+    }),
+  ),
+});
+
+export const healthAnswer = v.object({
+  status: v.picklist(["ok", "degraded", "unavailable"]),
+  /** In plain words; left out when all is well. */
+  reasons: v.exactOptional(v.array(v.string())),
+  /** From here on with the adminToken only. */
+  version: v.exactOptional(v.string()),
+  schema: v.exactOptional(v.object({ cell: count, d1: v.nullable(count) })),
+  d1: v.exactOptional(v.object({ bytes: v.nullable(count), oldestEventAt: v.nullable(instant) })),
+  workspaces: v.exactOptional(v.array(workspaceHealth)),
+  nextCursor: v.exactOptional(v.nullable(v.string())),
+});
+
+export type WorkspaceHealth = v.InferOutput<typeof workspaceHealth>;
+
+/** What a cell said of itself; `null` = it could not be reached. */
+export function workspaceHealthView(workspaceId: string, health: CellHealth | null): WorkspaceHealth {
+  return {
+    workspaceId,
+    outbox: health?.outbox ?? null,
+    oldestOutboxSeconds: health?.oldestOutboxSeconds ?? null,
+    projectionLagSeconds: health?.projectionLagSeconds ?? null,
+    quarantined: health?.quarantined ?? null,
+    ledger: health?.ledger ?? null,
+    conservation: health?.conservation ?? null,
+  };
+}
+
+/** What is wrong with a workspace, in plain words. */
+export function complaintsOf(health: WorkspaceHealth): string[] {
+  const { workspaceId, conservation, oldestOutboxSeconds, quarantined } = health;
+  const complaints: string[] = [];
+  if (conservation === null) complaints.push("its cell cannot be reached");
+  if ((oldestOutboxSeconds ?? 0) > MAX_OUTBOX_AGE_SECONDS) {
+    complaints.push(`events have waited for the read model for over ${MAX_OUTBOX_AGE_SECONDS} seconds`);
+  }
+  if ((quarantined ?? 0) > 0) complaints.push("rows are in quarantine");
+  if (conservation?.holds === false) complaints.push("its enrollments do not add up");
+  return complaints.map((complaint) => `Workspace ${workspaceId}: ${complaint}.`);
+}

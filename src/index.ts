@@ -1,0 +1,14 @@
+// The Worker's entry. No logic.
+import { pokeAllCells } from "./cell/watchdog.ts";
+import { appWith } from "./http/app.ts";
+import { servicesOf } from "./services.ts";
+
+export { DirectoryCell } from "./cell/directory-cell.ts";
+export { WorkspaceCell } from "./cell/workspace-cell.ts";
+
+export default {
+  fetch: appWith(servicesOf).fetch,
+  async scheduled(_controller, env) {
+    await pokeAllCells(env);
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,96 @@
+// A cell's tables: a stored file of any earlier version opens, and each version is applied once.
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { CELL_SCHEMA_VERSION, migrate } from "../../src/cell/schema.ts";
+import { stopClock } from "../support/clock.ts";
+import { accepted, claimsOf } from "../support/commands.ts";
+import { dumpCell, queryCell } from "../support/tables.ts";
+import { aWorkspace, anId } from "../support/workspace.ts";
+import { VERSION_1_TABLES } from "./schema-version-1.ts";
+
+stopClock();
+
+type Table = { name: string; sql: string };
+
+const TABLES = `SELECT name, sql FROM sqlite_master WHERE name NOT GLOB '_cf_*' AND name NOT GLOB 'sqlite_*' ORDER BY name`;
+
+/** Gives a run an object's database, emptied as if nothing had ever been there. */
+async function inEmptyDatabase<T>(run: (storage: DurableObjectStorage) => T): Promise<T> {
+  return await runInDurableObject(env.WORKSPACE_CELL.getByName(anId()), (_, { storage }) => {
+    for (const { name } of storage.sql.exec<Table>(TABLES).toArray())
+      storage.sql.exec(`DROP TABLE IF EXISTS "${name}"`);
+    return run(storage);
+  });
+}
+
+function open(storage: DurableObjectStorage): void {
+  migrate(storage.sql, (run) => storage.transactionSync(run));
+}
+
+describe("a cell's schema", () => {
+  it("opens a file of version 1 and keeps what it holds", async () => {
+    await inEmptyDatabase((storage) => {
+      storage.sql.exec(`CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`);
+      for (const statement of VERSION_1_TABLES) storage.sql.exec(statement);
+      storage.sql.exec(`INSERT INTO schema_versions VALUES (1, 0)`);
+      storage.sql.exec(`INSERT INTO identities VALUES ('email', 'a@example.com', 'p1')`);
+      storage.sql.exec(`INSERT INTO outbox_events VALUES ('e1', '{}')`);
+      open(storage);
+      const versions = storage.sql
+        .exec<{ version: number }>(`SELECT version FROM schema_versions ORDER BY 1`)
+        .toArray();
+      expect(versions.map(({ version }) => version)).toEqual(
+        Array.from({ length: CELL_SCHEMA_VERSION }, (_, i) => i + 1),
+      );
+      expect(storage.sql.exec(`SELECT profile_id FROM identities`).toArray()).toEqual([{ profile_id: "p1" }]);
+      expect(storage.sql.exec(`SELECT event_id FROM outbox_events`).toArray()).toEqual([{ event_id: "e1" }]);
+    });
+  });
+
+  it("is the same for a file that grew from version 1 as for a new one", async () => {
+    const grown = await inEmptyDatabase((storage) => {
+      storage.sql.exec(`CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`);
+      for (const statement of VERSION_1_TABLES) storage.sql.exec(statement);
+      storage.sql.exec(`INSERT INTO schema_versions VALUES (1, 0)`);
+      open(storage);
+      return storage.sql.exec<Table>(TABLES).toArray().map(sameSpacing);
+    });
+    const fresh = await inEmptyDatabase((storage) => {
+      open(storage);
+      return storage.sql.exec<Table>(TABLES).toArray().map(sameSpacing);
+    });
+    expect(grown).toEqual(fresh);
+  });
+
+  it("applies each version once, however often the object starts", async () => {
+    const workspace = await aWorkspace();
+    await accepted(workspace, { claims: claimsOf(workspace.id, "k") });
+    const before = await dumpCell(workspace);
+    await runInDurableObject(workspace.cell, (_, { storage }) => {
+      open(storage);
+      open(storage);
+    });
+    expect(await dumpCell(workspace)).toEqual(before);
+    expect(await queryCell(workspace, `SELECT count(*) AS rows FROM schema_versions`)).toEqual([
+      { rows: CELL_SCHEMA_VERSION },
+    ]);
+  });
+
+  it("leaves nothing of a version that failed half way", async () => {
+    await inEmptyDatabase((storage) => {
+      // Stands in the way of a later statement of version 1.
+      storage.sql.exec(`CREATE TABLE quarantine (id TEXT)`);
+      expect(() => open(storage)).toThrow();
+      const names = storage.sql
+        .exec<Table>(TABLES)
+        .toArray()
+        .map(({ name }) => name);
+      expect(names).toEqual(["quarantine", "schema_versions"]);
+    });
+  });
+});
+
+function sameSpacing({ name, sql }: Table): Table {
+  return { name, sql: sql.replaceAll(/\s+/g, " ") };
+}

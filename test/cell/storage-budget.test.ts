@@ -1,0 +1,127 @@
+// What an event costs in written rows, and a key in bytes: the bill and the room of a workspace. The figures are
+// printed, and docs/storage.md says where each row goes.
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { BYTES_PER_KEY, KeyLedger } from "../../src/cell/key-ledger.ts";
+import { runAlarm } from "../support/alarm.ts";
+import { stopClock } from "../support/clock.ts";
+import { accepted, claimsOf } from "../support/commands.ts";
+import { anActiveJourney } from "../support/journeys.ts";
+import { aWorkspace, anId, type TestWorkspace } from "../support/workspace.ts";
+
+stopClock();
+
+/** Counts the rows a cell writes from now on, indexes and alarms included. */
+async function countCellRows(workspace: TestWorkspace): Promise<() => number> {
+  const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+  let alarms = 0;
+  await runInDurableObject(workspace.cell, (_, { storage }) => {
+    const exec = storage.sql.exec.bind(storage.sql);
+    storage.sql.exec = ((...args: Parameters<typeof exec>) => {
+      const cursor = exec(...args);
+      cursors.push(cursor);
+      return cursor;
+    }) as typeof exec;
+    const setAlarm = storage.setAlarm.bind(storage);
+    storage.setAlarm = async (...args) => {
+      alarms += 1;
+      await setAlarm(...args);
+    };
+  });
+  return () => alarms + cursors.reduce((sum, cursor) => sum + cursor.rowsWritten, 0);
+}
+
+/** Counts the rows D1 writes from now on, as its bill does. */
+function countD1Rows(): () => number {
+  let rows = 0;
+  const prepare = env.DB.prepare.bind(env.DB);
+  vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
+    const statement = prepare(sql);
+    const bind = statement.bind.bind(statement);
+    statement.bind = (...values) => {
+      const bound = bind(...values);
+      const run = bound.run.bind(bound);
+      bound.run = (async () => {
+        const result = await run();
+        rows += result.meta.rows_written;
+        return result;
+      }) as typeof bound.run;
+      return bound;
+    };
+    return statement;
+  });
+  return () => rows;
+}
+
+/** Rows written by a number of plain events and one flush: a known person, nothing new about them, one skip. */
+async function rowsOf(events: number, over: { referenceId?: string } = {}): Promise<{ cell: number; d1: number }> {
+  const workspace = await aWorkspace();
+  await anActiveJourney(workspace.cell);
+  const event = { propertiesJson: '{"plan":"Pro"}', dataJson: '{"total":49}', ...over };
+  await accepted(workspace, event);
+  await runAlarm(workspace.cell);
+  const cellRows = await countCellRows(workspace);
+  const d1Rows = countD1Rows();
+  for (let i = 0; i < events; i++) {
+    const outcome = await accepted(workspace, { ...event, claims: claimsOf(workspace.id, `k${i}`) });
+    expect([outcome.matched, outcome.enrolled]).toEqual([1, 0]);
+  }
+  await runAlarm(workspace.cell);
+  expect((await workspace.cell.health()).outbox).toBe(0);
+  vi.restoreAllMocks();
+  return { cell: cellRows(), d1: d1Rows() };
+}
+
+describe("a plain event", () => {
+  it("writes at most 3 rows in the cell and 3 in D1; a flush, whatever it takes, a few more", async () => {
+    const [few, many] = [await rowsOf(100), await rowsOf(300)];
+    const perEvent = { cell: (many.cell - few.cell) / 200, d1: (many.d1 - few.d1) / 200 };
+    const perFlush = { cell: few.cell - 100 * perEvent.cell, d1: few.d1 - 100 * perEvent.d1 };
+    console.log(
+      `rows written per plain event: cell ${perEvent.cell}, D1 ${perEvent.d1}; ` +
+        `per flush, alarms and counters: cell ${perFlush.cell}, D1 ${perFlush.d1}; ` +
+        `together over 100 events: cell ${few.cell / 100}`,
+    );
+    expect(perEvent).toEqual({ cell: 3, d1: 3 });
+    expect(perFlush.cell).toBeLessThanOrEqual(5);
+    expect(perFlush.d1).toBe(0);
+  });
+
+  it("writes at most 4 rows in D1 with a referenceId", async () => {
+    const rows = await rowsOf(100, { referenceId: "o-1" });
+    console.log(`rows written per plain event with a referenceId: D1 ${rows.d1 / 100}`);
+    expect(rows.d1 / 100).toBe(4);
+  });
+});
+
+describe("a key", () => {
+  it("takes up the bytes that the ledger reckons with", async () => {
+    const measure = async (keys: number): Promise<number> =>
+      await runInDurableObject(env.WORKSPACE_CELL.getByName(anId()), (_, { storage }) => {
+        const ledger = new KeyLedger(storage.sql);
+        ledger.open(Date.now());
+        const before = storage.sql.databaseSize;
+        storage.transactionSync(() => {
+          for (let i = 0; i < keys; i++) {
+            const [keyDigest, fingerprint] = [random(16), random(16)];
+            const outcome = { eventId: anId(), profileId: anId(), matched: 10, enrolled: 0, runId: null };
+            ledger.record({ keyDigest, fingerprint }, outcome);
+          }
+        });
+        return (storage.sql.databaseSize - before) / keys;
+      });
+    const bytes = [await measure(20_000), await measure(27_000)];
+    console.log(
+      `bytes per ledger row: ${bytes.map((figure) => figure.toFixed(1)).join(", ")} (20,000 and 27,000 random keys)`,
+    );
+    for (const figure of bytes) {
+      expect(figure).toBeLessThanOrEqual(BYTES_PER_KEY);
+      expect(figure).toBeGreaterThan(BYTES_PER_KEY * 0.95);
+    }
+  });
+});
+
+function random(bytes: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(bytes));
+}

@@ -1,0 +1,202 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { listEnrollments } from "../../src/d1/enrollments.ts";
+import { readModelHealth } from "../../src/d1/health.ts";
+import { listProfiles } from "../../src/d1/profiles.ts";
+import {
+  deleteEventsBefore,
+  listEvents,
+  oldestEventId,
+  readEvent,
+  type EventFilters,
+} from "../../src/d1/user-events.ts";
+import { aUserEventRow, aWorkspace, given } from "./builders.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+interface Step {
+  detail: string;
+  /** 0 at the top of a statement, else the step that this one is part of. */
+  parent: number;
+}
+
+async function planOf(sql: string): Promise<Step[]> {
+  const parameters = Math.max(0, ...[...sql.matchAll(/\?(\d+)/g)].map(([, number]) => Number(number)));
+  const values = Array.from({ length: parameters }, () => "[]");
+  const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .bind(...values)
+    .all<Step>();
+  return plan.results;
+}
+
+/** Runs a read, and asks SQLite how it runs each statement that the read prepared. */
+async function plansOf(read: () => Promise<unknown>): Promise<Step[]> {
+  const prepare = vi.spyOn(env.DB, "prepare");
+  await read();
+  const statements = prepare.mock.calls.map(([sql]) => sql);
+  vi.restoreAllMocks();
+  expect(statements).not.toEqual([]);
+  return (await Promise.all(statements.map(planOf))).flat();
+}
+
+function searchesOf(steps: Step[]): string[] {
+  return steps.map(({ detail }) => detail).filter((detail) => detail.startsWith("SEARCH"));
+}
+
+/** Where a statement walks a whole table. */
+function scansOf(steps: Step[]): string[] {
+  return steps
+    .map(({ detail }) => detail)
+    .filter((detail) => /^SCAN (user_events|profiles|enrollments)\b/.test(detail));
+}
+
+/** Where a statement sorts its rows, rather than reading them in order. */
+function sortsOf(steps: Step[]): Step[] {
+  return steps.filter(({ detail, parent }) => parent === 0 && detail.includes("TEMP B-TREE"));
+}
+
+/** Runs one read, and tells how many rows D1 counts as read for it. */
+async function rowsRead(read: () => Promise<unknown>): Promise<number> {
+  const original = env.DB.prepare.bind(env.DB);
+  let rows = Number.NaN;
+  vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
+    const statement = original(sql);
+    const bind = statement.bind.bind(statement);
+    statement.bind = (...values) => {
+      const bound = bind(...values);
+      const all = bound.all.bind<typeof bound.all>(bound);
+      bound.all = async <T>() => {
+        const result = await all<T>();
+        rows = result.meta.rows_read;
+        return result;
+      };
+      return bound;
+    };
+    return statement;
+  });
+  await read();
+  vi.restoreAllMocks();
+  return rows;
+}
+
+const page = { limit: 50, before: null };
+
+/** Every combination of event filters, one and several profiles told apart. */
+function everyFilter(): EventFilters[] {
+  const choices: EventFilters[][] = [
+    [{}, { event: "a" }],
+    [{}, { profileIds: ["p"] }, { profileIds: ["p", "q"] }, { profileIds: [] }],
+    [{}, { referenceId: "r" }],
+    [{}, { fromMs: 1 }, { toMs: 2 }, { fromMs: 1, toMs: 2 }],
+  ];
+  return choices.reduce<EventFilters[]>(
+    (all, options) => all.flatMap((filters) => options.map((option) => ({ ...filters, ...option }))),
+    [{}],
+  );
+}
+
+describe("this test", () => {
+  it("sees a scan and a sort where there is one", async () => {
+    const steps = await planOf("SELECT event_id FROM user_events WHERE source = ?1 ORDER BY occurred_at");
+    expect(scansOf(steps)).toHaveLength(1);
+    expect(sortsOf(steps)).toHaveLength(1);
+  });
+});
+
+describe("event lists", () => {
+  it("never scan user_events, for any combination of filters", async () => {
+    for (const filters of everyFilter()) {
+      const steps = await plansOf(() => listEvents(env.DB, "w", filters, page));
+      expect(scansOf(steps), JSON.stringify(filters)).toEqual([]);
+    }
+  });
+
+  it.each([
+    ["nothing", {}, "SEARCH user_events USING PRIMARY KEY (workspace_id=? AND event_id>? AND event_id<?)"],
+    [
+      "an event name",
+      { event: "a" },
+      "SEARCH user_events USING INDEX user_events_by_event (workspace_id=? AND event=? AND event_id>? AND event_id<?)",
+    ],
+    [
+      "one profile",
+      { profileIds: ["p"] },
+      "SEARCH user_events USING INDEX user_events_by_profile (workspace_id=? AND profile_id=? AND event_id>? AND event_id<?)",
+    ],
+    [
+      "a reference",
+      { referenceId: "r" },
+      "SEARCH user_events USING INDEX user_events_by_reference (workspace_id=? AND reference_id=? AND event_id>? AND event_id<?)",
+    ],
+  ])("filtered by %s run down one index, without a sort", async (_, filters, search) => {
+    const steps = await plansOf(() => listEvents(env.DB, "w", filters, page));
+    expect(searchesOf(steps)).toEqual([search]);
+    expect(sortsOf(steps)).toEqual([]);
+  });
+
+  it("of several profiles run down the index once for each", async () => {
+    const steps = await plansOf(() => listEvents(env.DB, "w", { profileIds: ["p", "q"] }, page));
+    expect(searchesOf(steps)).toContain(
+      "SEARCH user_events USING INDEX user_events_by_profile (workspace_id=? AND profile_id=? AND event_id>? AND event_id<?)",
+    );
+  });
+
+  it("of several profiles read a page of each, however long their histories are", async () => {
+    const workspaceId = aWorkspace();
+    const rows = Array.from({ length: 2000 }, (_, i) => aUserEventRow({ profile_id: `p-${i % 2}` }));
+    await given(workspaceId, "user_events", rows);
+    const read = await rowsRead(() => listEvents(env.DB, workspaceId, { profileIds: ["p-0", "p-1"] }, page));
+    expect(read).toBeLessThan(20 * page.limit);
+  });
+});
+
+describe("other reads of events", () => {
+  it("never scan user_events", async () => {
+    const reads = [
+      () => readEvent(env.DB, "w", "e"),
+      () => oldestEventId(env.DB, "w"),
+      () => deleteEventsBefore(env.DB, "w", 1, 10),
+      () => readModelHealth(env.DB, ["w"]),
+    ];
+    for (const read of reads) expect(scansOf(await plansOf(read))).toEqual([]);
+  });
+});
+
+describe("enrollment lists", () => {
+  it.each([
+    ["journey", {}],
+    ["profile", { profileIds: ["p"] }],
+  ])("of one %s run down its index, without a sort", async (name, filters) => {
+    const steps = await plansOf(() => listEnrollments(env.DB, "w", "j", filters, page));
+    const column = `${name}_id=?`;
+    expect(searchesOf(steps)).toEqual([
+      `SEARCH enrollments USING INDEX enrollments_by_${name} (workspace_id=? AND ${column} AND enrollment_id<?)`,
+    ]);
+    expect(sortsOf(steps)).toEqual([]);
+  });
+
+  it("never scan enrollments", async () => {
+    for (const filters of [{}, { profileIds: ["p"] }, { profileIds: ["p", "q"], status: "active" as const }]) {
+      expect(scansOf(await plansOf(() => listEnrollments(env.DB, "w", "j", filters, page)))).toEqual([]);
+    }
+  });
+});
+
+describe("profile lists", () => {
+  it.each(["next", "previous"] as const)("read no other workspace and sort nothing (%s)", async (direction) => {
+    const cursor = { direction, profileId: "p" };
+    const steps = await plansOf(() => listProfiles(env.DB, "w", {}, { limit: 50, cursor }));
+    expect(scansOf(steps)).toEqual([]);
+    expect(sortsOf(steps)).toEqual([]);
+  });
+
+  it("look named profiles up by their key", async () => {
+    const steps = await plansOf(() => listProfiles(env.DB, "w", { profileIds: ["p"] }, { limit: 50, cursor: null }));
+    expect(searchesOf(steps)).toEqual([
+      "SEARCH profiles USING PRIMARY KEY (workspace_id=? AND profile_id=?)",
+      "SEARCH profiles USING PRIMARY KEY (workspace_id=? AND profile_id=?)",
+    ]);
+  });
+});

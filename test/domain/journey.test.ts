@@ -1,0 +1,310 @@
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { describe, expect, it } from "vitest";
+import {
+  checkDefinition,
+  compileJourney,
+  journeyDefinitionSchema,
+  MAX_ACTIVE_RUNS,
+  MAX_EXIT_RULES,
+} from "../../src/domain/journey.ts";
+import { MAX_STEPS } from "../../src/domain/steps/check-steps.ts";
+import { aJourneyDocument, definitionOf, issuesWith } from "./journey-document.ts";
+
+const DELAY = { type: "delay", for: "PT1M" };
+
+function pathsOf(document: unknown): string[] {
+  return issuesWith(document).map(({ path }) => path);
+}
+
+/** A document that uses every step type and every part there is. */
+function aFullDocument(): Record<string, unknown> {
+  return aJourneyDocument({
+    entry: {
+      event: "order.created",
+      filter: {
+        $and: [
+          { $state: "/event/total", gte: 40 },
+          { $state: "/profile/plan", eq: "Pro" },
+        ],
+      },
+    },
+    eligibility: { reentry: { after: "P7D" }, maxActive: 2 },
+    exitOn: [{ event: "order.refunded", filter: { $state: "/event/orderId", eq: { $entry: "/event/orderId" } } }],
+    goal: { event: "order.paid", filter: { $state: "/event/orderId", eq: { $entry: "/event/orderId" } }, exit: false },
+    steps: [
+      { id: "thanks", type: "email", template: "order-thanks", to: { $state: "/profile/email" }, transactional: true },
+      { id: "rest", type: "delay", for: "P1D" },
+      { id: "morning", type: "wait_until", at: "09:30", weekdays: ["mon", "fri"], timezone: "Europe/Berlin" },
+      {
+        id: "paid",
+        type: "wait_for_event",
+        event: "paid",
+        filter: { $state: "/event/id", eq: { $entry: "/event/id" } },
+        timeout: "P3D",
+        onTimeout: "nudge",
+      },
+      { id: "big", type: "branch", if: { $state: "/event/total", gte: 200 }, then: "vip", else: "ab" },
+      {
+        id: "ab",
+        type: "split",
+        branches: [
+          { weight: 0.5, next: "nudge" },
+          { weight: 1, next: "done" },
+        ],
+      },
+      {
+        id: "vip",
+        type: "webhook",
+        url: "https://crm.example.com/vip",
+        method: "PUT",
+        headers: { "x-a": "b" },
+        body: { a: 1 },
+        onFailure: "done",
+        next: "mark",
+      },
+      { id: "nudge", type: "email", template: "order-nudge" },
+      { id: "mark", type: "update_profile", set: { vip: true }, unset: ["trial"] },
+      { id: "done", type: "exit", reason: "finished" },
+    ],
+  });
+}
+
+describe("a document that cannot be filed", () => {
+  it.each([null, undefined, [], "journey", 1, true])("is a bad request when it is %j", (input) => {
+    expect(checkDefinition(input)).toEqual({
+      ok: false,
+      error: { kind: "request", issues: [{ path: "", message: "A journey is an object." }] },
+    });
+  });
+
+  it.each<[string, Record<string, unknown>, string[]]>([
+    ["without a key", { key: undefined }, ["key"]],
+    ["with a key of another type", { key: 1 }, ["key"]],
+    ["with an empty key", { key: "" }, ["key"]],
+    ["with a key in upper case", { key: "Order" }, ["key"]],
+    ["with a key that begins with a dash", { key: "-order" }, ["key"]],
+    ["with a key of 121 characters", { key: "k".repeat(121) }, ["key"]],
+    ["with a key and a line break", { key: "order\n" }, ["key"]],
+    ["without a name", { name: undefined }, ["name"]],
+    ["with an empty name", { name: "" }, ["name"]],
+    ["with a name of 256 characters", { name: "n".repeat(256) }, ["name"]],
+    ["with a lone surrogate in its name", { name: "a\ud800" }, ["name"]],
+    ["with U+0000 in its name", { name: "a\u0000" }, ["name"]],
+    ["with neither", { key: null, name: null, steps: [] }, ["key", "name"]],
+  ])("is a bad request %s", (_what, over, paths) => {
+    const check = checkDefinition(aJourneyDocument(over));
+    expect(check).toMatchObject({ ok: false, error: { kind: "request", issues: paths.map((path) => ({ path })) } });
+  });
+
+  it("names what is missing", () => {
+    const check = checkDefinition({});
+    const messages = check.ok || check.error.kind !== "request" ? [] : check.error.issues.map(({ message }) => message);
+    expect(messages).toEqual([
+      expect.stringContaining('"key" is missing. A key is needed'),
+      expect.stringContaining('"name" is missing. Text of 1 to 255'),
+    ]);
+  });
+});
+
+describe("a document in order", () => {
+  it("comes back as it was sent", () => {
+    expect(definitionOf(aFullDocument())).toEqual(aFullDocument());
+  });
+
+  it.each(["a", "0", "a-b_c", "k".repeat(120)])("takes the key %s", (key) => {
+    expect(definitionOf(aJourneyDocument({ key })).key).toBe(key);
+  });
+
+  it.each(["n", "n".repeat(255), "Bestellung 🎉", " "])("takes the name %j", (name) => {
+    expect(definitionOf(aJourneyDocument({ name })).name).toBe(name);
+  });
+
+  it("loses fields that are unknown", () => {
+    const definition = definitionOf(
+      aJourneyDocument({
+        color: "red",
+        entry: { event: "a", color: "red" },
+        eligibility: { color: "red" },
+        exitOn: [{ event: "b", color: "red" }],
+        goal: { event: "c", color: "red" },
+        steps: [{ id: "s", ...DELAY, color: "red" }],
+      }),
+    );
+    expect(JSON.stringify(definition)).not.toContain("color");
+    expect(definition.eligibility).toEqual({});
+  });
+
+  it("starts by a trigger only when its entry says so", () => {
+    expect(definitionOf(aJourneyDocument({ entry: { api: true } })).entry).toEqual({ api: true });
+  });
+});
+
+describe("what is wrong with a document", () => {
+  it.each<[string, Record<string, unknown>, string[]]>([
+    ["no entry", { entry: undefined }, ["entry"]],
+    ["an entry of text", { entry: "order.created" }, ["entry"]],
+    ["an empty entry", { entry: {} }, ["entry.event"]],
+    ["an entry event of another type", { entry: { event: 1 } }, ["entry.event"]],
+    ["an empty entry event", { entry: { event: "" } }, ["entry.event"]],
+    ["an entry event of 256 characters", { entry: { event: "e".repeat(256) } }, ["entry.event"]],
+    ["an entry event with a lone surrogate", { entry: { event: "\udc00" } }, ["entry.event"]],
+    ["an entry by api that is not true", { entry: { api: false } }, ["entry.api"]],
+    ["an entry by event and by api", { entry: { event: "a", api: true } }, ["entry"]],
+    ["a filter on an entry by api", { entry: { api: true, filter: true } }, ["entry.filter"]],
+    [
+      "an unknown operator in the entry filter",
+      { entry: { event: "a", filter: [{ $state: "/event/x", is: 1 }] } },
+      ["entry.filter.0.is"],
+    ],
+    [
+      "$entry in the entry filter",
+      { entry: { event: "a", filter: { $state: "/event/x", eq: { $entry: "/event/x" } } } },
+      ["entry.filter.eq"],
+    ],
+    ["an entry filter of null", { entry: { event: "a", filter: null } }, ["entry.filter"]],
+    ["eligibility of text", { eligibility: "once" }, ["eligibility"]],
+    ["an unknown re-entry", { eligibility: { reentry: "twice" } }, ["eligibility.reentry"]],
+    ["a re-entry without after", { eligibility: { reentry: {} } }, ["eligibility.reentry"]],
+    ["a re-entry after a bad duration", { eligibility: { reentry: { after: "P1M" } } }, ["eligibility.reentry.after"]],
+    ["maxActive 0", { eligibility: { maxActive: 0 } }, ["eligibility.maxActive"]],
+    ["maxActive above its limit", { eligibility: { maxActive: MAX_ACTIVE_RUNS + 1 } }, ["eligibility.maxActive"]],
+    ["a fraction as maxActive", { eligibility: { maxActive: 0.5 } }, ["eligibility.maxActive"]],
+    ["maxActive as text", { eligibility: { maxActive: "1" } }, ["eligibility.maxActive"]],
+    ["exitOn that is no list", { exitOn: { event: "a" } }, ["exitOn"]],
+    ["too many exit rules", { exitOn: Array.from({ length: MAX_EXIT_RULES + 1 }, () => ({ event: "a" })) }, ["exitOn"]],
+    ["an exit rule without an event", { exitOn: [{ event: "a" }, {}] }, ["exitOn.1.event"]],
+    ["a wrong exit filter", { exitOn: [{ event: "a", filter: { $or: [] } }] }, ["exitOn.0.filter.$or"]],
+    ["a goal without an event", { goal: {} }, ["goal.event"]],
+    ["a wrong goal filter", { goal: { event: "a", filter: 1 } }, ["goal.filter"]],
+    ["a goal exit of text", { goal: { event: "a", exit: "yes" } }, ["goal.exit"]],
+    ["no steps", { steps: undefined }, ["steps"]],
+    ["an empty list of steps", { steps: [] }, ["steps"]],
+    ["steps that are no list", { steps: { id: "a", ...DELAY } }, ["steps"]],
+    [
+      "too many steps",
+      { steps: Array.from({ length: MAX_STEPS + 1 }, (_, i) => ({ id: `s${i}`, ...DELAY })) },
+      ["steps"],
+    ],
+  ])("is told for %s", (_what, over, paths) => {
+    expect(pathsOf(aJourneyDocument(over))).toEqual(paths);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ["the most steps", { steps: Array.from({ length: MAX_STEPS }, (_, i) => ({ id: `s${i}`, ...DELAY })) }],
+    ["the most exit rules", { exitOn: Array.from({ length: MAX_EXIT_RULES }, () => ({ event: "a" })) }],
+    ["no exit rule", { exitOn: [] }],
+    ["the highest maxActive", { eligibility: { maxActive: MAX_ACTIVE_RUNS } }],
+    ["re-entry once", { eligibility: { reentry: "once" } }],
+    ["re-entry always", { eligibility: { reentry: "always" } }],
+    ["re-entry after no time", { eligibility: { reentry: { after: "PT0S" } } }],
+    ["an event name of 255 characters", { entry: { event: "e".repeat(255) } }],
+    [
+      "$entry in an exit rule and a goal",
+      {
+        exitOn: [{ event: "a", filter: { $state: "/event/x", eq: { $entry: "/event/x" } } }],
+        goal: { event: "a", filter: { $state: "/event/x", eq: { $entry: "/event/x" } } },
+      },
+    ],
+  ])("is nothing for %s", (_what, over) => {
+    expect(pathsOf(aJourneyDocument(over))).toEqual([]);
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ["key", { eligibility: { key: "/event/orderId" } }, "eligibility.key"],
+    ["cap", { eligibility: { cap: { enrollments: 3, per: "PT1H" } } }, "eligibility.cap"],
+    ["requires", { eligibility: { requires: ["email"] } }, "eligibility.requires"],
+    ["requires, even if null,", { eligibility: { requires: null } }, "eligibility.requires"],
+    ["runaway", { runaway: { enrollments: 1000, per: "PT1M" } }, "runaway"],
+    ["runaway, even if false,", { runaway: false }, "runaway"],
+  ])("says that the rule %s is not available yet", (_what, over, path) => {
+    expect(issuesWith(aJourneyDocument(over))).toEqual([
+      { path, stepId: null, message: expect.stringContaining("is not available yet; remove it") },
+    ]);
+  });
+
+  it("leaves alone a rule that is present in name only", () => {
+    expect(pathsOf(aJourneyDocument({ runaway: undefined, eligibility: { cap: undefined } }))).toEqual([]);
+  });
+
+  it("is told all at once, each with its step", () => {
+    const issues = issuesWith(
+      aJourneyDocument({
+        entry: {},
+        runaway: {},
+        eligibility: { cap: {}, maxActive: 0 },
+        goal: {},
+        steps: [
+          { id: "a", type: "delay", for: "soon", next: "gone" },
+          { id: "b", type: "teleport", next: "lost" },
+        ],
+      }),
+    );
+    expect(issues.map(({ path, stepId }) => [path, stepId])).toEqual([
+      ["runaway", null],
+      ["eligibility.cap", null],
+      ["entry.event", null],
+      ["eligibility.maxActive", null],
+      ["goal.event", null],
+      ["steps.0.for", "a"],
+      ["steps.0.next", "a"],
+      ["steps.1.type", "b"],
+      ["steps.1.next", "b"],
+    ]);
+  });
+});
+
+describe("compileJourney", () => {
+  it("applies the defaults", () => {
+    expect(compileJourney(definitionOf(aJourneyDocument()))).toEqual({
+      filter: null,
+      reentry: { kind: "once" },
+      maxActive: 1,
+      firstStepId: "rest",
+      entryEvent: "order.created",
+    });
+  });
+
+  it.each([
+    ["once", { kind: "once" }],
+    ["always", { kind: "always" }],
+    [{ after: "PT0S" }, { kind: "after", afterMs: 0 }],
+    [{ after: "P7D" }, { kind: "after", afterMs: 604_800_000 }],
+  ])("reads the re-entry %j", (reentry, expected) => {
+    expect(compileJourney(definitionOf(aJourneyDocument({ eligibility: { reentry } }))).reentry).toEqual(expected);
+  });
+
+  it("takes maxActive from the document", () => {
+    expect(compileJourney(definitionOf(aJourneyDocument({ eligibility: { maxActive: 5 } }))).maxActive).toBe(5);
+  });
+
+  it("compiles the entry filter", () => {
+    const { filter } = compileJourney(definitionOf(aFullDocument()));
+    const scope = (total: number) => ({ event: () => ({ total }), profile: () => ({ plan: "Pro" }) });
+    expect(filter?.(scope(40))).toBeNull();
+    expect(filter?.(scope(39))).toEqual({ path: "/event/total", operator: "gte" });
+  });
+
+  it("listens to no event when only a trigger starts it", () => {
+    const compiled = compileJourney(definitionOf(aJourneyDocument({ entry: { api: true } })));
+    expect(compiled).toMatchObject({ entryEvent: null, filter: null });
+  });
+});
+
+describe("journeyDefinitionSchema", () => {
+  it("turns into a JSON Schema that names every step type", () => {
+    const text = JSON.stringify(toJsonSchema(journeyDefinitionSchema, { ignoreActions: ["raw_check", "check"] }));
+    for (const type of [
+      "email",
+      "webhook",
+      "delay",
+      "wait_until",
+      "wait_for_event",
+      "branch",
+      "split",
+      "update_profile",
+      "exit",
+    ]) {
+      expect(text).toContain(`"type":{"const":"${type}"}`);
+    }
+  });
+});

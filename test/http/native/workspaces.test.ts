@@ -1,0 +1,138 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { call, get, issuesIn, OPERATOR, post } from "../../support/api.ts";
+import { anId, aWorkspace } from "../../support/workspace.ts";
+
+const UNSET = { frequencyCap: null, quietHours: null, defaultFrom: null, runaway: null, redirectTo: null };
+
+async function patch(id: string, body: unknown) {
+  return await call(OPERATOR, { method: "PATCH", path: `/api/v1/workspaces/${id}`, body });
+}
+
+async function aWorkspaceByApi(body: object = { name: "Acme" }): Promise<string> {
+  return (await post(OPERATOR, "/api/v1/workspaces", body)).body.id as string;
+}
+
+describe("POST /api/v1/workspaces", () => {
+  it("creates a workspace with every setting named, and UTC unless told otherwise", async () => {
+    const answer = await post(OPERATOR, "/api/v1/workspaces", { name: "Acme" });
+    expect([answer.status, answer.body]).toEqual([
+      201,
+      {
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        name: "Acme",
+        timezone: "UTC",
+        settings: { ...UNSET, ledgerRetention: "P30D", eventRetention: "P90D" },
+        createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      },
+    ]);
+  });
+
+  it("makes a workspace that keys can be made for at once", async () => {
+    const workspaceId = await aWorkspaceByApi({ name: "Acme", timezone: "Europe/Berlin" });
+    const key = await post(OPERATOR, "/api/v1/api-keys", { workspaceId, label: "x", scopes: ["journeys:read"] });
+    const journeys = await get({ "x-api-key": key.body.key }, "/api/v1/journeys");
+    expect([key.status, journeys.status]).toEqual([201, 200]);
+  });
+
+  it.each([
+    ["no name", {}, "name"],
+    ["an empty name", { name: "" }, "name"],
+    ["a name over 255 characters", { name: "x".repeat(256) }, "name"],
+    ["a name with a lone surrogate", { name: "\ud800" }, "name"],
+    ["an offset as time zone", { name: "Acme", timezone: "+02:00" }, "timezone"],
+    ["an unknown time zone", { name: "Acme", timezone: "Mars/Olympus" }, "timezone"],
+    ["no object", [], "body"],
+  ])("refuses %s", async (_, body, path) => {
+    const answer = await post(OPERATOR, "/api/v1/workspaces", body);
+    expect([answer.status, Object.keys(issuesIn(answer))]).toEqual([400, [path]]);
+  });
+});
+
+describe("GET /api/v1/workspaces", () => {
+  it("lists newest first, page by page, and each once", async () => {
+    const made: string[] = [];
+    for (const name of ["one", "two", "three"]) made.unshift(await aWorkspaceByApi({ name }));
+    const first = await get(OPERATOR, "/api/v1/workspaces?limit=2");
+    const second = await get(OPERATOR, `/api/v1/workspaces?limit=1&cursor=${first.body.nextCursor}`);
+    const ids = [...first.body.items, ...second.body.items].map(({ id }: { id: string }) => id);
+    expect(ids).toEqual(made);
+  });
+
+  it("ends with a null cursor", async () => {
+    await aWorkspaceByApi();
+    const answer = await get(OPERATOR, "/api/v1/workspaces?limit=200");
+    expect(answer.body.nextCursor).toBeNull();
+  });
+
+  it.each(["limit=0", "limit=201", "limit=x", "limit=1.5", "cursor=nonsense", "cursor="])(
+    "refuses %s",
+    async (query) => {
+      expect((await get(OPERATOR, `/api/v1/workspaces?${query}`)).status).toBe(400);
+    },
+  );
+});
+
+describe("PATCH /api/v1/workspaces/{id}", () => {
+  it("changes what is sent and leaves the rest", async () => {
+    const id = await aWorkspaceByApi({ name: "Acme", timezone: "Asia/Tokyo" });
+    await patch(id, { settings: { ledgerRetention: "P14D" } });
+    const renamed = await patch(id, { name: "Acme 2", settings: { eventRetention: "P7D" } });
+    const expected = {
+      name: "Acme 2",
+      timezone: "Asia/Tokyo",
+      settings: { ...UNSET, ledgerRetention: "P14D", eventRetention: "P7D" },
+    };
+    expect([renamed.status, renamed.body]).toEqual([200, expect.objectContaining(expected)]);
+    expect((await get(OPERATOR, `/api/v1/workspaces/${id}`)).body).toEqual(renamed.body);
+  });
+
+  it("takes back the settings as they were answered", async () => {
+    const id = await aWorkspaceByApi();
+    const { settings } = (await get(OPERATOR, `/api/v1/workspaces/${id}`)).body;
+    expect((await patch(id, { settings })).status).toBe(200);
+  });
+
+  it("makes the cell keep its ledger as long as it says", async () => {
+    const { id, cell } = await aWorkspace();
+    await patch(id, { settings: { ledgerRetention: "P2D" } });
+    expect((await cell.health()).ledger.retentionSeconds).toBe(2 * 86_400);
+  });
+
+  it.each([
+    ["a retention under a day", { ledgerRetention: "PT23H" }, "settings.ledgerRetention"],
+    ["a retention in months", { eventRetention: "P1M" }, "settings.eventRetention"],
+    ["a retention in words", { eventRetention: "a week" }, "settings.eventRetention"],
+    ["a retention of null", { eventRetention: null }, "settings.eventRetention"],
+    ["a frequency cap", { frequencyCap: { messages: 1, per: "P1D" } }, "settings.frequencyCap"],
+    ["quiet hours", { quietHours: { from: "22:00", to: "08:00" } }, "settings.quietHours"],
+    ["a default sender", { defaultFrom: "a@example.com" }, "settings.defaultFrom"],
+    ["a runaway stop", { runaway: { enrollments: 1, per: "PT1M" } }, "settings.runaway"],
+    ["a redirect", { redirectTo: "nowhere" }, "settings.redirectTo"],
+  ])("refuses %s and changes nothing", async (_, settings, path) => {
+    const id = await aWorkspaceByApi();
+    const before = await get(OPERATOR, `/api/v1/workspaces/${id}`);
+    const answer = await patch(id, { name: "Changed", settings });
+    expect([answer.status, Object.keys(issuesIn(answer))]).toEqual([400, [path]]);
+    expect((await get(OPERATOR, `/api/v1/workspaces/${id}`)).body).toEqual(before.body);
+  });
+
+  it("says that a setting is not available yet", async () => {
+    const answer = await patch(await aWorkspaceByApi(), { settings: { redirectTo: "nowhere" } });
+    expect(issuesIn(answer)["settings.redirectTo"]).toContain("not available yet");
+  });
+
+  it.each(["GET", "PATCH"])(
+    "%s answers 404 for a workspace that does not exist, and makes no cell for it",
+    async (method) => {
+      const getByName = vi.spyOn(env.WORKSPACE_CELL, "getByName");
+      const body = method === "PATCH" ? { name: "x" } : undefined;
+      for (const id of [anId(), "nonsense", "%00"]) {
+        const answer = await call(OPERATOR, { method, path: `/api/v1/workspaces/${id}`, body });
+        expect([id, answer.status]).toEqual([id, 404]);
+      }
+      expect(getByName).not.toHaveBeenCalled();
+      getByName.mockRestore();
+    },
+  );
+});

@@ -1,0 +1,42 @@
+// Runs in a cell: their rows, and a way to end them as a later step will.
+import { runInDurableObject } from "cloudflare:test";
+import { EnrollmentStore } from "../../src/cell/enrollment-store.ts";
+import { Outbox } from "../../src/cell/outbox.ts";
+import type { EnrollmentStatus } from "../../src/domain/enrollment.ts";
+import { queryCell } from "./tables.ts";
+import type { TestWorkspace } from "./workspace.ts";
+
+export type RunRow = {
+  id: string;
+  version: number;
+  profile_id: string;
+  event_id: string;
+  status: EnrollmentStatus;
+  reason: string | null;
+  step_id: string | null;
+  timeline: string;
+};
+
+/** All enrollments of a cell, oldest first. */
+export async function runsOf(workspace: TestWorkspace): Promise<RunRow[]> {
+  return await queryCell<RunRow>(
+    workspace,
+    `SELECT id, version, profile_id, event_id, status, reason, step_id, timeline FROM enrollments ORDER BY id`,
+  );
+}
+
+/** Ends a run. */
+export async function endRun(
+  workspace: TestWorkspace,
+  id: string,
+  status: Exclude<EnrollmentStatus, "active"> = "completed",
+): Promise<void> {
+  await runInDurableObject(workspace.cell, (_, { storage }) => {
+    storage.transactionSync(() => {
+      const enrollments = new EnrollmentStore(storage.sql, new Outbox(storage.sql));
+      const run = enrollments.find(id);
+      if (run === null) throw new Error("there is no such run");
+      enrollments.end(run, status, "test", Date.now());
+    });
+  });
+}

@@ -1,0 +1,59 @@
+// The test suites, by what they need: `domain` is plain Node, `workers` runs inside workerd with real local
+// bindings, `e2e` starts the real server as a user does. They run in that order, never beside each other: a
+// server under test gets the machine to itself.
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+/** Secrets of the `workers` suite: lists are newest first, so that tests can also use what an older secret signed. */
+const TEST_SECRETS = {
+  KEY_SECRETS: "test-key-secret-newest-0123456789abcdef,test-key-secret-older-0123456789abcdef",
+  LEDGER_SECRETS: "test-ledger-secret-newest-0123456789abcdef,test-ledger-secret-older-0123456789abcdef",
+  ADMIN_TOKEN: "test-admin-token-0123456789abcdef",
+};
+
+// wrangler looks for required secrets in the environment too, and warns about those it does not find there.
+Object.assign(process.env, TEST_SECRETS);
+
+const d1Migrations = await readD1Migrations("migrations");
+
+export default defineConfig({
+  test: {
+    teardownTimeout: 30_000,
+    projects: [
+      {
+        test: {
+          name: "domain",
+          environment: "node",
+          include: ["test/{domain,crypto}/**/*.test.ts"],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: TEST_SECRETS },
+          }),
+        ],
+        test: {
+          name: "workers",
+          include: ["test/{cell,d1,http}/**/*.test.ts"],
+          setupFiles: ["./test/support/apply-d1-migrations.ts"],
+          provide: { d1Migrations },
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          environment: "node",
+          include: ["test/{e2e,crash,conformance}/**/*.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
