@@ -36,6 +36,6 @@ export function accept(parts: AcceptParts, command: AcceptCommand): AcceptOutcom
   if (newestClaim !== undefined) {
     parts.ledger.record(newestClaim, { eventId, profileId, matched, enrolled, runId: null });
   }
-  const receiptJson = command.wantsReceipt ? applied.receiptJson : null;
+  const receiptJson = command.wantsReceipt ? JSON.stringify(applied.receipt) : null;
   return { kind: "accepted", replayed: false, eventId, profileId, matched, enrolled, receiptJson };
 }

@@ -83,7 +83,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     retention,
     /** Reads again what is also kept in memory. */
     reload: (): void => {
-      for (const store of [workspace, ledger, outbox, counts, journeys]) store.reload();
+      for (const store of [workspace, ledger, outbox, counts, journeys, profiles]) store.reload();
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import { decide, type ListeningJourney, type Verdict } from "../domain/matching.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { ConditionScope } from "../domain/condition.ts";
+import { packReceipt, unpackReceipt } from "../domain/receipt.ts";
 import type { AcceptCommand, AcceptOutcome } from "./command.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
 import type { JourneyCounts } from "./journey-counts.ts";
@@ -18,7 +19,7 @@ import type { ResolvedPerson, PersonResolver } from "./person-resolver.ts";
 const NEVER_ENROLLED: EnrollmentHistory = { lastStartedAt: null, active: 0 };
 
 export type Applied =
-  | { kind: "applied"; profileId: string | null; matched: number; enrolled: number; receiptJson: string }
+  | { kind: "applied"; profileId: string | null; matched: number; enrolled: number; receipt: Receipt }
   | Exclude<AcceptOutcome, { kind: "accepted" | "conflict" | "outbox_full" }>;
 
 export class EventApplier {
@@ -67,12 +68,11 @@ export class EventApplier {
     if (enrolled > 0) this.#enrollments.keepEntryEvent(eventId, command.event, command.dataJson, enrolled);
 
     const receipt: Receipt = { journeys: entries, warnings: [...command.warnings, ...warnings] };
-    const receiptJson = JSON.stringify(receipt);
     const profileId = person?.profile.id ?? null;
-    this.#outbox.putEvent(rowOf(eventId, command, profileId, receiptJson, now));
+    this.#outbox.putEvent(rowOf(eventId, command, profileId, receipt, now));
     this.#counts.add(receipt);
     this.#lastEventId = eventId;
-    return { kind: "applied", profileId, matched: entries.length, enrolled, receiptJson };
+    return { kind: "applied", profileId, matched: entries.length, enrolled, receipt };
   }
 
   #decide(event: string, person: ResolvedPerson | null, scope: ConditionScope, now: number): Verdict[] {
@@ -116,13 +116,13 @@ export class EventApplier {
 }
 
 function answerOf(stored: UserEventRow): Applied {
-  const receipt = JSON.parse(stored.receipt) as Receipt;
+  const receipt = unpackReceipt(stored.receipt);
   return {
     kind: "applied",
     profileId: stored.profile_id,
     matched: receipt.journeys.length,
     enrolled: receipt.journeys.filter(({ outcome }) => outcome === "enrolled").length,
-    receiptJson: stored.receipt,
+    receipt,
   };
 }
 
@@ -151,7 +151,7 @@ function rowOf(
   eventId: string,
   command: AcceptCommand,
   profileId: string | null,
-  receiptJson: string,
+  receipt: Receipt,
   now: number,
 ): UserEventRow {
   const receivedAt = new Date(now).toISOString();
@@ -165,6 +165,6 @@ function rowOf(
     received_at: receivedAt,
     redacted_data_paths: command.redactedDataPaths.length === 0 ? null : JSON.stringify(command.redactedDataPaths),
     source: command.source,
-    receipt: receiptJson,
+    receipt: packReceipt(receipt),
   };
 }

@@ -1,6 +1,7 @@
 // How often each journey was matched, entered and skipped. A counter row per event would be the dearest row of
 // all, so events are counted from their receipts when the flush comes by; reads add what is still pending.
-import type { Receipt } from "../domain/event.ts";
+import type { Receipt, UserEventRow } from "../domain/event.ts";
+import { unpackReceipt } from "../domain/receipt.ts";
 import type { Outbox } from "./outbox.ts";
 
 export interface EntryCounts {
@@ -72,7 +73,7 @@ export class JourneyCounts {
     const workspace = [...this.#sql.exec<{ last_event_id: string }>(`SELECT last_event_id FROM workspace`)][0];
     if (workspace === undefined) return;
     for (const { json } of this.#outbox.eventsAfter(workspace.last_event_id)) {
-      this.add(JSON.parse((JSON.parse(json) as { receipt: string }).receipt) as Receipt);
+      this.add(unpackReceipt((JSON.parse(json) as UserEventRow).receipt));
     }
   }
 }

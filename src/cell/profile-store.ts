@@ -17,12 +17,19 @@ type StoredProfile = {
   rev: number;
 };
 
+/** People come in bursts of events; past this many the memory is better used elsewhere. */
+const MAX_KNOWN_IDENTITIES = 2_000;
+/** A profile with more properties is read each time: an object has 128 MB for everything. */
+const MAX_KNOWN_CHARACTERS = 8_192;
+
 /** A chain of merges is never longer than what may be merged into one profile. */
 const MAX_MERGE_HOPS = 101;
 
 export class ProfileStore {
   readonly #sql: SqlStorage;
   readonly #outbox: Outbox;
+  /** Live profiles by identity, as the tables have them: this object is the only writer. */
+  readonly #byIdentity = new Map<string, Profile>();
 
   constructor(sql: SqlStorage, outbox: Outbox) {
     this.#sql = sql;
@@ -31,6 +38,8 @@ export class ProfileStore {
 
   /** The live profile that owns an identity. */
   ownerOf(kind: IdentityKind, value: string): Profile | null {
+    const known = this.#byIdentity.get(`${kind} ${value}`);
+    if (known !== undefined) return known;
     const row = [
       ...this.#sql.exec<StoredProfile>(
         `SELECT p.* FROM identities i JOIN profiles p ON p.id = i.profile_id WHERE i.kind = ? AND i.value = ?`,
@@ -38,7 +47,13 @@ export class ProfileStore {
         value,
       ),
     ][0];
-    return row === undefined ? null : profileOf(row);
+    if (row === undefined) return null;
+    const profile = profileOf(row);
+    if (profile.propertiesJson.length <= MAX_KNOWN_CHARACTERS) {
+      if (this.#byIdentity.size >= MAX_KNOWN_IDENTITIES) this.#byIdentity.clear();
+      this.#byIdentity.set(`${kind} ${value}`, profile);
+    }
+    return profile;
   }
 
   /** A profile by id, merged away or not. */
@@ -74,6 +89,7 @@ export class ProfileStore {
 
   /** Writes a changed profile, one revision on. */
   update(profile: Profile): void {
+    for (const { kind, value } of listIdentities(profile.identities)) this.#byIdentity.delete(`${kind} ${value}`);
     this.#sql.exec(
       `UPDATE profiles SET identities = ?, properties = ?, sources = ?, merged_into = ?, merged_from = ?,
          updated_at = ?, rev = rev + 1 WHERE id = ?`,
@@ -92,6 +108,7 @@ export class ProfileStore {
   pointIdentities(profileId: string, identities: ProfileIdentities, before: ProfileIdentities | null): void {
     const known = new Set(before === null ? [] : listIdentities(before).map(({ kind, value }) => `${kind} ${value}`));
     for (const { kind, value } of listIdentities(identities)) {
+      this.#byIdentity.delete(`${kind} ${value}`);
       if (known.has(`${kind} ${value}`)) continue;
       this.#sql.exec(
         `INSERT INTO identities VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET profile_id = excluded.profile_id`,
@@ -103,7 +120,13 @@ export class ProfileStore {
   }
 
   releaseIdentity(kind: IdentityKind, value: string): void {
+    this.#byIdentity.delete(`${kind} ${value}`);
     this.#sql.exec(`DELETE FROM identities WHERE kind = ? AND value = ?`, kind, value);
+  }
+
+  /** Forgets what is kept in memory: after a transaction that was rolled back. */
+  reload(): void {
+    this.#byIdentity.clear();
   }
 
   /** One page of D1 rows for profiles whose row there is behind. */

@@ -76,6 +76,6 @@ export interface UserEventRow {
   /** JSON text of a string array; `null` when nothing was to be redacted. */
   redacted_data_paths: string | null;
   source: EventSource;
-  /** JSON text of a {@link Receipt}. */
+  /** A {@link Receipt}, packed: see receipt.ts. */
   receipt: string;
 }

@@ -5,6 +5,7 @@ import type { WaypostError } from "../domain/errors.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import type { HttpContext, HttpEnv, Services } from "./context.ts";
 import { Failure, renderError } from "./errors.ts";
+import { dropUnreadBody } from "./middleware/unread-body.ts";
 import { apiKeys } from "./native/api-keys.ts";
 import { enrollments } from "./native/enrollments.ts";
 import { events } from "./native/events.ts";
@@ -37,6 +38,8 @@ export function appWith(servicesOf: (env: Env) => Services): Hono<HttpEnv> {
     c.header("x-request-id", requestId);
     await next();
   });
+
+  app.use(dropUnreadBody);
 
   // What answers without settings stands before the check of them.
   app.route("/healthz", health);

@@ -26,6 +26,9 @@ export const NATIVE_LIMITS: BodyLimits = {
 /** Limits of a journey's document: two hundred steps with conditions of sixteen levels must fit. */
 export const JOURNEY_LIMITS: BodyLimits = { ...NATIVE_LIMITS, maxDepth: 64, maxKeys: 10_000 };
 
+/** Up to here a body is read at once, as declared. */
+const SMALL_BODY_BYTES = 64 * 1024;
+
 const MAX_UTF8_BYTES_PER_UNIT = 3;
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 const utf8 = new TextEncoder();
@@ -78,16 +81,16 @@ async function readCapped(request: Request, maxBytes: number): Promise<Uint8Arra
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > maxBytes) throw tooLarge();
   if (request.body === null) return new Uint8Array();
+  if (declared <= SMALL_BODY_BYTES) return await readDeclared(request, maxBytes);
   const reader = request.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      // The usual body is one chunk as long as declared: nothing more is to come, so nothing more is awaited.
-      if (chunks.length === 0 && chunk.value.byteLength === declared) return chunk.value;
       size += chunk.value.byteLength;
       if (size > maxBytes) {
-        await reader.cancel();
+        // What is still to come is dropped with every refused request's.
+        reader.releaseLock();
         throw tooLarge();
       }
       chunks.push(chunk.value);
@@ -104,6 +107,19 @@ async function readCapped(request: Request, maxBytes: number): Promise<Uint8Arra
     bytes.set(chunk, offset);
     offset += chunk.byteLength;
   }
+  return bytes;
+}
+
+/** Reads a body that says how short it is in one go: it costs half of what reading its stream does. */
+async function readDeclared(request: Request, maxBytes: number): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(await request.arrayBuffer());
+  } catch {
+    throw invalidBody("The body ended before it was complete.");
+  }
+  // HTTP holds a body to its Content-Length; a caller inside the process need not.
+  if (bytes.byteLength > maxBytes) throw new Failure({ code: "payload_too_large", maxBytes });
   return bytes;
 }
 

@@ -33,7 +33,7 @@ export function aUserEventRow(over: Partial<UserEventRow> & { atMs?: number } = 
     received_at: new Date(atMs).toISOString(),
     redacted_data_paths: null,
     source: "api",
-    receipt: '{"journeys":[],"warnings":[]}',
+    receipt: "[[]]",
     ...fields,
   };
 }

@@ -127,6 +127,12 @@ export async function compare(pair: Pair): Promise<void> {
     expect([key, (await readJourney(cell, key)).counts]).toMatchObject([key, pair.model.counts(key)]);
   }
   expect((await cell.health()).conservation.holds).toBe(true);
+  const wrong = await queryCell(
+    pair.workspace,
+    `SELECT * FROM enrollment_histories h WHERE active <> (SELECT count(*) FROM enrollments e
+       WHERE e.profile_id = h.profile_id AND e.journey_id = h.journey_id AND e.status = 'active')`,
+  );
+  expect(wrong).toEqual([]);
   for (let flushes = 0; flushes < 3; flushes++) await runAlarm(cell, MINUTE_MS);
   for (const table of ["outbox_events", "outbox_changes", "quarantine"])
     expect([table, await countInCell(pair.workspace, table)]).toEqual([table, 0]);

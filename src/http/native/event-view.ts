@@ -2,6 +2,7 @@
 // the same; a new shape is a new version, and rows of the old one keep theirs.
 import * as v from "valibot";
 import { EVENT_SOURCES, SKIP_REASONS, WARNING_CODES, type UserEventRow } from "../../domain/event.ts";
+import { unpackReceipt } from "../../domain/receipt.ts";
 import { anyObject, count, id, instant } from "../answer-fields.ts";
 
 export const receiptAnswer = v.object({
@@ -68,7 +69,12 @@ export function acceptedFields(outcome: {
   };
 }
 
-/** JSON text of the accepted answer with its receipt, whose stored text is used as it is. */
+/** JSON text of a stored event's receipt, byte for byte as it was when the event was accepted. */
+export function receiptJsonOf(row: Pick<UserEventRow, "receipt">): string {
+  return JSON.stringify(unpackReceipt(row.receipt));
+}
+
+/** JSON text of the accepted answer with its receipt. */
 export function acceptedWithReceipt(fields: ReturnType<typeof acceptedFields>, receiptJson: string | null): string {
   return `${JSON.stringify(fields).slice(0, -1)},"receipt":${receiptJson ?? "null"}}`;
 }

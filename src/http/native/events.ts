@@ -22,6 +22,7 @@ import {
   eventAnswer,
   eventJson,
   listedEventAnswer,
+  receiptJsonOf,
 } from "./event-view.ts";
 import { familyOf } from "./profile-family.ts";
 import { commandOf, dateTime, fingerprinted, idempotencyKey, trackRequest } from "./track-request.ts";
@@ -90,7 +91,7 @@ events.post(
       const fields = acceptedFields(accepted);
       if (accepted.replayed) c.header("idempotent-replayed", "true");
       if (query.include === undefined) return c.json(fields, 202);
-      const receiptJson = accepted.receiptJson ?? (await findEvent(c, accepted.eventId))?.receipt ?? null;
+      const receiptJson = accepted.receiptJson ?? (await findReceiptJson(c, accepted.eventId));
       return c.body(acceptedWithReceipt(fields, receiptJson), 202, { "content-type": "application/json" });
     },
   ),
@@ -137,7 +138,9 @@ events.get(
     async (c) => {
       const event = await findEvent(c, c.req.param("eventId"));
       if (event === null) throw new Failure({ code: "not_found" });
-      return c.body(eventJson(event, `,"receipt":${event.receipt}`), 200, { "content-type": "application/json" });
+      return c.body(eventJson(event, `,"receipt":${receiptJsonOf(event)}`), 200, {
+        "content-type": "application/json",
+      });
     },
   ),
 );
@@ -155,6 +158,12 @@ export async function eventPage(
   const items = rows.map((row) => eventJson(row, row.data_omitted === 1 ? ',"dataOmitted":true' : ""));
   const body = `{"items":[${items.join(",")}],"nextCursor":${JSON.stringify(writeCursor(next))}}`;
   return c.body(body, 200, { "content-type": "application/json" });
+}
+
+/** JSON text of the receipt of an event that was accepted before; `null` when the event is no longer kept. */
+async function findReceiptJson(c: HttpContext, eventId: string): Promise<string | null> {
+  const event = await findEvent(c, eventId);
+  return event === null ? null : receiptJsonOf(event);
 }
 
 /** An event wherever it is: first the cell, then D1. In this order, because it leaves the cell when D1 has it. */

@@ -59,8 +59,14 @@ export const trackRequest = v.object({
 
 export type TrackRequest = v.InferOutput<typeof trackRequest>;
 
-/** An idempotency key. */
-export const idempotencyKey = shortText;
+/**
+ * An idempotency key out of a header. The runtime reads a header as UTF-8 and puts U+FFFD for what is none, so that
+ * keys with such bytes in them (`é` in Latin-1, as many clients send it) would be one: the second event would be lost.
+ */
+export const idempotencyKey = v.pipe(
+  shortText,
+  v.check((key) => !key.includes("\uFFFD"), "Must be UTF-8: send other characters percent-encoded."),
+);
 
 /**
  * What the fingerprint covers: the known fields as they were sent. The redacted paths are a set, and none is an
