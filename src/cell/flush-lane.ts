@@ -135,6 +135,8 @@ export class FlushLane implements Lane {
   #putAside(table: ProjectedTable, outcome: ProjectionOutcome): void {
     for (const { row, error } of outcome.poisoned) {
       this.#parts.quarantine.put({ id: this.#parts.newId(), at: Date.now(), table, rowId: row.id, error }, row.json);
+      const workspaceId = this.#parts.workspaceId();
+      console.error(JSON.stringify({ level: "error", at: "quarantine", workspaceId, table, rowId: row.id, error }));
     }
   }
 }
