@@ -88,7 +88,8 @@ function useKey(c: HttpContext, scopes: readonly Scope[]): void {
 
 async function refuseIfRevoked(c: HttpContext): Promise<void> {
   const claims = c.get("key");
-  if (c.get("callerChecked") || claims === undefined) return;
+  // An object that could not answer the call itself is not asked a second time.
+  if (c.get("callerChecked") || claims === undefined || c.res.status >= 500) return;
   const caller = c.get("caller");
   const stands = await callCell(c.env, claims.workspaceId, async (cell) => await cell.authorize(caller));
   if (stands) return;
