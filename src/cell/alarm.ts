@@ -4,6 +4,8 @@
 
 /** How long one lane may work in one run. */
 const LANE_BUDGET_MS = 5_000;
+/** A lane that overruns its budget by this much hangs on somebody else, and is no longer waited for. */
+const LANE_LIMIT_MS = 15_000;
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 
@@ -27,6 +29,8 @@ interface LaneState {
   failures: number;
   /** After a failure: not before this instant. */
   notBefore: number;
+  /** A run that was no longer waited for has not come back yet. */
+  hanging: boolean;
 }
 
 export class AlarmLanes {
@@ -46,7 +50,7 @@ export class AlarmLanes {
     this.#lanes = new Map(
       LANE_NAMES.flatMap((name) => {
         const lane = lanes[name];
-        return lane === undefined ? [] : [[name, { lane, failures: 0, notBefore: 0 }] as const];
+        return lane === undefined ? [] : [[name, { lane, failures: 0, notBefore: 0, hanging: false }] as const];
       }),
     );
     this.#log = log;
@@ -96,9 +100,9 @@ export class AlarmLanes {
   async #runLane(name: LaneName, state: LaneState): Promise<void> {
     const now = Date.now();
     try {
-      const due = state.lane.dueAt(now);
+      const due = state.hanging ? null : state.lane.dueAt(now);
       if (due === null || due > now || notBefore(state, now) > now) return;
-      await state.lane.run(now + LANE_BUDGET_MS);
+      await this.#finish(state, state.lane.run(now + LANE_BUDGET_MS));
       state.failures = 0;
       state.notBefore = 0;
     } catch (error) {
@@ -106,6 +110,22 @@ export class AlarmLanes {
       state.notBefore = Date.now() + Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** (state.failures - 1));
       this.#log(name, error);
     }
+  }
+
+  /** Waits for a lane's run, within reason: D1 may be slow instead of failing. */
+  async #finish(state: LaneState, run: Promise<void>): Promise<void> {
+    const limit = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      state.hanging = true;
+      limit.reject(new Error("the lane is hanging"));
+    }, LANE_LIMIT_MS);
+    const settled = run.finally(() => {
+      clearTimeout(timer);
+      if (!state.hanging) return;
+      state.hanging = false;
+      this.arm(Date.now());
+    });
+    await Promise.race([settled, limit.promise]);
   }
 
   #nextAt(now: number): number | null {
@@ -120,6 +140,7 @@ export class AlarmLanes {
 
 /** When a lane is to run; one that cannot say is asked again later, when its error is logged. */
 function dueAt(state: LaneState, now: number): number | null {
+  if (state.hanging) return null;
   try {
     const at = state.lane.dueAt(now);
     return at === null ? null : Math.max(at, notBefore(state, now));

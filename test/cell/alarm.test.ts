@@ -35,6 +35,17 @@ class FakeLane implements Lane {
   }
 }
 
+/** A lane whose run hangs until it is let go. */
+class HangingLane extends FakeLane {
+  letGo: () => void = () => undefined;
+
+  override async run(deadline: number): Promise<void> {
+    this.deadlines.push(deadline);
+    await new Promise<void>((done) => (this.letGo = done));
+    this.at = null;
+  }
+}
+
 function lanesOver(lanes: Partial<Record<LaneName, Lane>>) {
   const storage = { alarm: null as number | null, sets: 0 };
   const double = {
@@ -180,6 +191,26 @@ describe("running", () => {
     expect(flush.deadlines).toHaveLength(1);
     expect(storage.alarm).toBeGreaterThan(NOW_MS);
     expect(storage.alarm).toBeLessThanOrEqual(NOW_MS + 30_000);
+  });
+
+  it("stops waiting for a lane that hangs, runs the others, and starts it again only when it came back", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"], now: NOW_MS });
+    const [flush, retention] = [new HangingLane(NOW_MS), new FakeLane(NOW_MS)];
+    const { alarm, storage, logged } = lanesOver({ flush, retention });
+    const running = alarm.run();
+    await vi.advanceTimersByTimeAsync(15_000);
+    await running;
+    expect([retention.deadlines.length, logged, storage.alarm]).toEqual([1, ["flush"], null]);
+    vi.setSystemTime(NOW_MS + 3_600_000);
+    await alarm.run();
+    expect(flush.deadlines).toHaveLength(1);
+    flush.letGo();
+    await vi.advanceTimersByTimeAsync(0);
+    flush.at = NOW_MS + 3_600_000;
+    const again = alarm.run();
+    flush.letGo();
+    await again;
+    expect(flush.deadlines).toHaveLength(2);
   });
 
   it("sets no alarm while it runs: it arms at its end", async () => {
