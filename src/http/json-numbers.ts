@@ -24,7 +24,7 @@ export function findRoundedNumber(text: string): RequestIssue | null {
     },
   );
   const [first] = found;
-  return first === undefined ? null : { path: pathTo(root, first.holder, first.key), message: MESSAGE };
+  return first === undefined ? null : { path: memberOf(root, first.holder, first.key), message: MESSAGE };
 }
 
 function isRounded(source: string, value: number): boolean {
@@ -34,13 +34,23 @@ function isRounded(source: string, value: number): boolean {
   return /^-?\d+$/.test(source) && BigInt(source) !== BigInt(value);
 }
 
-/** The way from the root to an object found while parsing. */
-function pathTo(root: unknown, holder: object, key: string): string {
-  const open: { value: unknown; path: string[] }[] = [{ value: root, path: [] }];
+/**
+ * The member of the body that an object found while parsing is in. No further: deeper names are the caller's own,
+ * and below a redacted place they are as secret as the values.
+ */
+function memberOf(root: unknown, holder: object, key: string): string {
+  if (root === holder) return nameOf(key);
+  const open = Object.entries(root ?? {}).map(([member, value]) => ({ member, value: value as unknown }));
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (next.value === holder) return [...next.path, key].join(".");
-    if (typeof next.value !== "object" || next.value === null) continue;
-    for (const [name, child] of Object.entries(next.value)) open.push({ value: child, path: [...next.path, name] });
+    const { member, value } = next;
+    if (value === holder) return nameOf(member);
+    if (typeof value !== "object" || value === null) continue;
+    for (const child of Object.values(value)) open.push({ member, value: child });
   }
-  return key === "" ? "body" : key;
+  return "body";
+}
+
+/** A field's name; anything that no field of ours is called like stays unnamed. */
+function nameOf(member: string): string {
+  return /^[A-Za-z]{1,32}$/.test(member) ? member : "body";
 }
