@@ -2,9 +2,12 @@
 // An event's row costs one write to put in and one to take out; its id only grows, so the table is a queue.
 import { Buffer } from "node:buffer";
 import type { UserEventRow } from "../domain/event.ts";
+import { uuidV7Ms } from "../domain/ids.ts";
 
 /** Past this an outage of D1 has lasted too long to go on: the object's 10 GB hold the ledger and people too. */
 const MAX_OUTBOX_BYTES = 2_000_000_000;
+/** Places count from 2025. */
+const PLACES_FROM_MS = Date.UTC(2025, 0);
 
 export type ChangedTable = "profiles" | "enrollments";
 
@@ -43,7 +46,7 @@ export class Outbox {
 
   putEvent(row: UserEventRow): void {
     const json = JSON.stringify(row);
-    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?)`, row.event_id, json);
+    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?, ?)`, placeOf(row.event_id), row.event_id, json);
     this.#events += 1;
     this.#bytes += Buffer.byteLength(json);
   }
@@ -55,7 +58,13 @@ export class Outbox {
 
   /** The stored row of an event that D1 may not have yet. */
   readEvent(eventId: string): UserEventRow | null {
-    const row = [...this.#sql.exec<{ row: string }>(`SELECT row FROM outbox_events WHERE event_id = ?`, eventId)][0];
+    const row = [
+      ...this.#sql.exec<{ row: string }>(
+        `SELECT row FROM outbox_events WHERE place = ? AND event_id = ?`,
+        placeOf(eventId),
+        eventId,
+      ),
+    ][0];
     return row === undefined ? null : (JSON.parse(row.row) as UserEventRow);
   }
 
@@ -64,7 +73,7 @@ export class Outbox {
     const batch: OutboxEvent[] = [];
     let bytes = 0;
     for (const { event_id, row } of this.#sql.exec<{ event_id: string; row: string }>(
-      `SELECT event_id, row FROM outbox_events ORDER BY event_id LIMIT ?`,
+      `SELECT event_id, row FROM outbox_events ORDER BY place LIMIT ?`,
       maxRows,
     )) {
       bytes += row.length;
@@ -77,26 +86,26 @@ export class Outbox {
   /** Events after an id, oldest first: what has not been counted yet. */
   *eventsAfter(eventId: string): Generator<OutboxEvent> {
     for (const { event_id, row } of this.#sql.exec<{ event_id: string; row: string }>(
-      `SELECT event_id, row FROM outbox_events WHERE event_id > ? ORDER BY event_id`,
-      eventId,
+      `SELECT event_id, row FROM outbox_events WHERE place > ? ORDER BY place`,
+      eventId === "" ? Number.MIN_SAFE_INTEGER : placeOf(eventId),
     )) {
       yield { id: event_id, json: row };
     }
   }
 
   oldestEventId(): string | null {
-    return this.#sql.exec<{ id: string | null }>(`SELECT min(event_id) AS id FROM outbox_events`).one().id;
+    return this.#eventIdAt(`SELECT event_id FROM outbox_events ORDER BY place LIMIT 1`);
   }
 
   newestEventId(): string | null {
-    return this.#sql.exec<{ id: string | null }>(`SELECT max(event_id) AS id FROM outbox_events`).one().id;
+    return this.#eventIdAt(`SELECT event_id FROM outbox_events ORDER BY place DESC LIMIT 1`);
   }
 
   /** Takes out events that D1 has, or that were put into quarantine. */
   removeEvents(events: readonly OutboxEvent[]): void {
     this.#sql.exec(
-      `DELETE FROM outbox_events WHERE event_id IN (SELECT value FROM json_each(?))`,
-      JSON.stringify(events.map(({ id }) => id)),
+      `DELETE FROM outbox_events WHERE place IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(events.map(({ id }) => placeOf(id))),
     );
     this.#events -= events.length;
     this.#bytes -= events.reduce((sum, { json }) => sum + Buffer.byteLength(json), 0);
@@ -120,6 +129,10 @@ export class Outbox {
     );
   }
 
+  #eventIdAt(sql: string): string | null {
+    return [...this.#sql.exec<{ event_id: string }>(sql)][0]?.event_id ?? null;
+  }
+
   /** Counts again from the table: on start, and after a transaction that was rolled back. */
   reload(): void {
     // octet_length reads a row's header only, however large the row is.
@@ -131,4 +144,12 @@ export class Outbox {
     this.#events = events;
     this.#bytes = bytes;
   }
+}
+
+/**
+ * An event's place in time: the millisecond and the sequence inside its id, as one whole number that a double
+ * holds until 2094. Unique in a cell, whose ids only grow.
+ */
+function placeOf(eventId: string): number {
+  return (uuidV7Ms(eventId) - PLACES_FROM_MS) * 4_096 + Number.parseInt(eventId.slice(15, 18), 16);
 }

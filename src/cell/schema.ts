@@ -76,10 +76,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TABLE entry_events (
        event_id TEXT PRIMARY KEY, event TEXT NOT NULL, data TEXT, runs INTEGER NOT NULL
      ) WITHOUT ROWID`,
-    // Accepted events on their way to D1, keyed by an id that only grows; gone when D1 has them.
+    // Accepted events on their way to D1, by their place in time; gone when D1 has them. With a rowid: a row of
+    // up to a page stays in its leaf, where a table without one spills what is over a kilobyte.
     `CREATE TABLE outbox_events (
-       event_id TEXT PRIMARY KEY, row TEXT NOT NULL
-     ) WITHOUT ROWID`,
+       place INTEGER PRIMARY KEY, event_id TEXT NOT NULL, row TEXT NOT NULL
+     )`,
     // Profiles and enrollments whose D1 row is behind; gone when D1 has caught up.
     `CREATE TABLE outbox_changes (
        table_name TEXT NOT NULL, row_id TEXT NOT NULL,

@@ -61,8 +61,8 @@ export const VERSION_1_TABLES: readonly string[] = [
      event_id TEXT PRIMARY KEY, event TEXT NOT NULL, data TEXT, runs INTEGER NOT NULL
    ) WITHOUT ROWID`,
   `CREATE TABLE outbox_events (
-     event_id TEXT PRIMARY KEY, row TEXT NOT NULL
-   ) WITHOUT ROWID`,
+     place INTEGER PRIMARY KEY, event_id TEXT NOT NULL, row TEXT NOT NULL
+   )`,
   `CREATE TABLE outbox_changes (
      table_name TEXT NOT NULL, row_id TEXT NOT NULL,
      PRIMARY KEY (table_name, row_id)

@@ -35,7 +35,7 @@ describe("a cell's schema", () => {
       for (const statement of VERSION_1_TABLES) storage.sql.exec(statement);
       storage.sql.exec(`INSERT INTO schema_versions VALUES (1, 0)`);
       storage.sql.exec(`INSERT INTO identities VALUES ('email', 'a@example.com', 'p1')`);
-      storage.sql.exec(`INSERT INTO outbox_events VALUES ('e1', '{}')`);
+      storage.sql.exec(`INSERT INTO outbox_events VALUES (1, 'e1', '{}')`);
       open(storage);
       const versions = storage.sql
         .exec<{ version: number }>(`SELECT version FROM schema_versions ORDER BY 1`)
