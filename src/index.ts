@@ -1,5 +1,5 @@
 // The Worker's entry. No logic.
-import { pokeAllCells } from "./cell/watchdog.ts";
+import { pokeCells } from "./cell/watchdog.ts";
 import { appWith } from "./http/app.ts";
 import { servicesOf } from "./services.ts";
 
@@ -9,6 +9,6 @@ export { WorkspaceCell } from "./cell/workspace-cell.ts";
 export default {
   fetch: appWith(servicesOf).fetch,
   async scheduled(_controller, env) {
-    await pokeAllCells(env);
+    await pokeCells(env);
   },
 } satisfies ExportedHandler<Env>;

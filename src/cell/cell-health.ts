@@ -6,7 +6,10 @@ import { CELL_SCHEMA_VERSION } from "./schema.ts";
 
 export interface CellHealth {
   schemaVersion: number;
+  /** Events on their way to D1. */
   outbox: number;
+  /** Profiles and enrollments whose row in D1 is behind. */
+  outboxChanges: number;
   oldestOutboxSeconds: number;
   projectionLagSeconds: number;
   quarantined: number;
@@ -26,18 +29,21 @@ export interface CellHealth {
 export function reportHealth(parts: CellParts, now: number): CellHealth {
   const { outbox, ledger, journeys, enrollments, quarantine, workspace } = parts;
   const oldest = outbox.oldestEventId();
-  const waitingSeconds = oldest === null ? 0 : Math.max(0, (now - uuidV7Ms(oldest)) / 1_000);
+  const changes = outbox.changes();
+  const secondsSince = (at: number | null): number => (at === null ? 0 : Math.max(0, (now - at) / 1_000));
+  const oldestOutboxSeconds = secondsSince(oldest === null ? null : uuidV7Ms(oldest));
   const retention = workspace.retention();
   const usage = retention === null ? null : ledger.usage(now, retention.ledgerRetentionMs);
   const totals = journeys.totals();
-  const active = enrollments.countActive(null);
+  const active = enrollments.countActive();
   const { enrolled, completed, exited, failed, cancelled } = totals;
   return {
     schemaVersion: CELL_SCHEMA_VERSION,
     outbox: outbox.events,
-    oldestOutboxSeconds: waitingSeconds,
+    outboxChanges: changes.rows,
+    oldestOutboxSeconds,
     // What waits longest is as far as D1 is behind.
-    projectionLagSeconds: waitingSeconds,
+    projectionLagSeconds: Math.max(oldestOutboxSeconds, secondsSince(changes.since)),
     quarantined: quarantine.count(),
     ledger: { bytes: usage?.bytes ?? 0, retentionSeconds: Math.floor((usage?.retentionMs ?? 0) / 1_000) },
     conservation: {

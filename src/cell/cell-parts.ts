@@ -38,7 +38,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const profiles = new ProfileStore(sql, outbox);
   const enrollments = new EnrollmentStore(sql, outbox);
   const people = new PersonResolver({ sql, profiles, enrollments, newId });
-  const journeyCommands = new JourneyCommands({ journeys, enrollments, newId });
+  const journeyCommands = new JourneyCommands({ journeys, newId });
 
   // The greater of the two: counting may have gone beyond the outbox, and ids below it would never be counted.
   let lastEventId = [outbox.newestEventId() ?? "", workspace.lastEventIdAtStart].toSorted().at(-1) as string;
@@ -63,7 +63,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     db,
     ledger,
     workspace: () => workspace.retention(),
-    cleanedUp: (now) => workspace.cleanedUp(now),
+    cleanedUp: (now, cut) => workspace.cleanedUp(now, cut),
     transaction,
   });
 
@@ -83,7 +83,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     retention,
     /** Reads again what is also kept in memory. */
     reload: (): void => {
-      for (const store of [workspace, ledger, outbox, counts, journeys, profiles]) store.reload();
+      for (const store of [workspace, ledger, counts, journeys, profiles, enrollments]) store.reload();
     },
   };
 }

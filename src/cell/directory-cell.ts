@@ -17,6 +17,8 @@ export class DirectoryCell extends DurableObject<Env> {
     ctx.storage.sql.exec(
       `CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL) WITHOUT ROWID`,
     );
+    // One row once the watchdog has been here: the last workspace it was given; none = it starts with the newest.
+    ctx.storage.sql.exec(`CREATE TABLE IF NOT EXISTS watchdog (last_id TEXT PRIMARY KEY) WITHOUT ROWID`);
   }
 
   async put(workspace: Workspace): Promise<void> {
@@ -38,6 +40,23 @@ export class DirectoryCell extends DurableObject<Env> {
       before,
       limit,
     );
+  }
+
+  /** The next workspaces for the watchdog to visit, newest first; after the oldest it starts again. */
+  async takeTurn(limit: number): Promise<string[]> {
+    const { sql } = this.ctx.storage;
+    const last = [...sql.exec<{ last_id: string }>(`SELECT last_id FROM watchdog`)][0]?.last_id ?? null;
+    const ids = [
+      ...sql.exec<{ id: string }>(
+        `SELECT id FROM workspaces WHERE id < coalesce(?, 'g') ORDER BY id DESC LIMIT ?`,
+        last,
+        limit,
+      ),
+    ].map(({ id }) => id);
+    if (last !== null) sql.exec(`DELETE FROM watchdog`);
+    // Fewer than asked for: the oldest is among them.
+    if (ids.length === limit) sql.exec(`INSERT INTO watchdog VALUES (?)`, ids.at(-1));
+    return ids;
   }
 
   async putKey(keyId: string, workspaceId: string): Promise<void> {

@@ -39,9 +39,15 @@ type StoredEnrollment = {
 
 const SELECT = `SELECT e.*, j.key AS journey_key FROM enrollments e JOIN journeys j ON j.id = e.journey_id`;
 
+/** People come in bursts of events; a history is kept in memory for this many of them, unless it is a long one. */
+const MAX_KNOWN_HISTORIES = 2_000;
+const MAX_KNOWN_JOURNEYS = 50;
+
 export class EnrollmentStore {
   readonly #sql: SqlStorage;
   readonly #outbox: Outbox;
+  /** Histories read lately, as the table has them: this object is the only writer. */
+  readonly #histories = new Map<string, ReadonlyMap<string, EnrollmentHistory>>();
 
   constructor(sql: SqlStorage, outbox: Outbox) {
     this.#sql = sql;
@@ -59,24 +65,41 @@ export class EnrollmentStore {
    *
    * @param profileIds  the live profile and those merged into it
    */
-  histories(profileIds: readonly string[]): Map<string, EnrollmentHistory> {
+  histories(profileIds: readonly string[]): ReadonlyMap<string, EnrollmentHistory> {
+    const [only, ...merged] = profileIds;
+    if (only !== undefined && merged.length === 0) return this.#historiesOf(only);
     const histories = new Map<string, EnrollmentHistory>();
     for (const profileId of profileIds) {
-      for (const row of this.#sql.exec<{ journey_id: string; last_started_at: number; active: number }>(
-        `SELECT journey_id, last_started_at, active FROM enrollment_histories WHERE profile_id = ?`,
-        profileId,
-      )) {
-        const known = histories.get(row.journey_id);
-        histories.set(row.journey_id, {
-          lastStartedAt: Math.max(row.last_started_at, known?.lastStartedAt ?? 0),
-          active: row.active + (known?.active ?? 0),
+      for (const [journeyId, { lastStartedAt, active }] of this.#historiesOf(profileId)) {
+        const known = histories.get(journeyId);
+        histories.set(journeyId, {
+          lastStartedAt: Math.max(lastStartedAt ?? 0, known?.lastStartedAt ?? 0),
+          active: active + (known?.active ?? 0),
         });
       }
     }
     return histories;
   }
 
+  #historiesOf(profileId: string): ReadonlyMap<string, EnrollmentHistory> {
+    const known = this.#histories.get(profileId);
+    if (known !== undefined) return known;
+    const histories = new Map<string, EnrollmentHistory>();
+    for (const row of this.#sql.exec<{ journey_id: string; last_started_at: number; active: number }>(
+      `SELECT journey_id, last_started_at, active FROM enrollment_histories WHERE profile_id = ?`,
+      profileId,
+    )) {
+      histories.set(row.journey_id, { lastStartedAt: row.last_started_at, active: row.active });
+    }
+    if (histories.size <= MAX_KNOWN_JOURNEYS) {
+      if (this.#histories.size >= MAX_KNOWN_HISTORIES) this.#histories.clear();
+      this.#histories.set(profileId, histories);
+    }
+    return histories;
+  }
+
   insert(enrollment: Omit<Enrollment, "journeyKey">): void {
+    this.#histories.delete(enrollment.profileId);
     this.#sql.exec(
       `INSERT INTO enrollments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       enrollment.id,
@@ -154,28 +177,41 @@ export class EnrollmentStore {
     this.#outbox.markChanged("enrollments", enrollment.id);
   }
 
-  /** How many runs are active, counted from their rows: of one journey, or of all. */
-  countActive(journeyId: string | null): number {
-    const sql = `SELECT count(*) AS active FROM enrollments WHERE status = 'active'`;
-    const cursor =
-      journeyId === null
-        ? this.#sql.exec<{ active: number }>(sql)
-        : this.#sql.exec<{ active: number }>(`${sql} AND journey_id = ?`, journeyId);
-    return cursor.one().active;
+  /** Forgets what is kept in memory: after a transaction that was rolled back. */
+  reload(): void {
+    this.#histories.clear();
   }
 
-  rowsFor(ids: readonly string[]): { id: string; rev: number; row: EnrollmentRow }[] {
-    return [
-      ...this.#sql.exec<StoredEnrollment>(
-        `SELECT e.*, j.key AS journey_key FROM json_each(?) i
-           JOIN enrollments e ON e.id = i.value JOIN journeys j ON j.id = e.journey_id`,
-        JSON.stringify(ids),
-      ),
-    ].map((stored) => ({ id: stored.id, rev: stored.rev, row: rowOf(stored) }));
+  /** How many runs are active, counted from their rows: it reads all of them. */
+  countActive(): number {
+    return this.#sql
+      .exec<{ active: number }>(`SELECT count(*) AS active FROM enrollments WHERE status = 'active'`)
+      .one().active;
+  }
+
+  /** D1 rows of enrollments, read one by one. */
+  *rowsFor(ids: readonly string[]): Generator<{ id: string; rev: number; row: EnrollmentRow }> {
+    for (const stored of this.#sql.exec<StoredEnrollment>(
+      `SELECT e.*, j.key AS journey_key FROM json_each(?) i
+         JOIN enrollments e ON e.id = i.value JOIN journeys j ON j.id = e.journey_id`,
+      JSON.stringify(ids),
+    )) {
+      yield { id: stored.id, rev: stored.rev, row: rowOf(stored) };
+    }
+  }
+
+  /** The present revision of each of these enrollments that exists. */
+  revsOf(ids: readonly string[]): Map<string, number> {
+    const cursor = this.#sql.exec<{ id: string; rev: number }>(
+      `SELECT e.id, e.rev FROM json_each(?) i JOIN enrollments e ON e.id = i.value`,
+      JSON.stringify(ids),
+    );
+    return new Map(Array.from(cursor, ({ id, rev }) => [id, rev]));
   }
 
   /** A run that moved has a row with its new profile too; when it began still counts with the old one. */
   #addActive(profileId: string, journeyId: string, runs: 1 | -1): void {
+    this.#histories.delete(profileId);
     this.#sql.exec(
       `INSERT INTO enrollment_histories VALUES (?1, ?2, 0, ?3)
        ON CONFLICT DO UPDATE SET active = active + ?3`,

@@ -77,7 +77,7 @@ export class EventApplier {
 
   #decide(event: string, person: ResolvedPerson | null, scope: ConditionScope, now: number): Verdict[] {
     // Read once an event, and only when a filter let it through.
-    let histories: Map<string, EnrollmentHistory> | undefined;
+    let histories: ReadonlyMap<string, EnrollmentHistory> | undefined;
     const history = (journey: ListeningJourney): EnrollmentHistory => {
       const { profile } = person as ResolvedPerson;
       histories ??= this.#enrollments.histories([profile.id, ...profile.mergedFrom]);

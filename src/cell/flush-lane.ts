@@ -28,11 +28,21 @@ export interface FlushParts {
   transaction: (run: () => void) => void;
 }
 
+interface ChangedRow {
+  id: string;
+  rev: number;
+  /** JSON text of its row in D1. */
+  json: string;
+}
+
+/** D1 is away: known in the log by its name. */
+class ReadModelAway extends Error {
+  override readonly name = "ReadModelAway";
+}
+
 export class FlushLane implements Lane {
   readonly #parts: FlushParts;
   #dueAt: number | null = null;
-  /** What D1 said last, `null` when it was well. */
-  outage: string | null = null;
 
   constructor(parts: FlushParts) {
     this.#parts = parts;
@@ -64,11 +74,9 @@ export class FlushLane implements Lane {
         // A batch that was not full reached the end: what came meanwhile goes with the next run, together.
         more = results.some((full) => full);
       }
-      this.outage = null;
       if (!this.#parts.outbox.empty) this.request(Date.now());
     } catch (error) {
       this.#dueAt = Date.now();
-      this.outage = String(error);
       throw error;
     }
   }
@@ -98,34 +106,37 @@ export class FlushLane implements Lane {
       outbox.removeEvents(done);
       this.#putAside("user_events", outcome);
     });
-    if (outcome.outage !== null) throw new Error(outcome.outage);
+    if (outcome.outage !== null) throw new ReadModelAway(outcome.outage);
     return batch.length === MAX_BATCH_ROWS || bytesOf(batch) > MAX_BATCH_BYTES / 2;
   }
 
   /** @returns whether there may be more than one batch took */
   async #flushChanged(table: ChangedTable): Promise<boolean> {
     const { outbox } = this.#parts;
-    const ids = outbox.changedIds(table, MAX_BATCH_ROWS);
-    if (ids.length === 0) return false;
-    const rows = this.#changedRows(table, ids);
-    const outcome = await this.#project(
-      table,
-      rows.map(({ id, row }) => ({ id, json: JSON.stringify(row) })),
-    );
+    const store = this.#parts[table];
+    const waiting = outbox.changedIds(table, MAX_BATCH_ROWS);
+    if (waiting.length === 0) return false;
+    const readAt = Date.now();
+    const { rows, cut } = readBatch(store.rowsFor(waiting));
+    // Of a batch that was cut only what was read is looked at again; the others are still on the list.
+    const ids = cut ? rows.map(({ id }) => id) : waiting;
+    const outcome = await this.#project(table, rows);
     const done = new Set(doneOf(rows, outcome).map(({ id }) => id));
     this.#parts.transaction(() => {
+      const revs = store.revsOf(ids);
+      const written = rows.filter(({ id }) => done.has(id));
+      const isCurrent = ({ id, rev }: ChangedRow): boolean => revs.get(id) === rev;
+      outbox.clearChanged(table, [
+        ...written.filter(isCurrent).map(({ id }) => id),
+        ...ids.filter((id) => !revs.has(id)),
+      ]);
       // A row that changed again while D1 was writing stays behind.
-      const revs = new Map(this.#changedRows(table, ids).map(({ id, rev }) => [id, rev]));
-      const current = rows.filter(({ id, rev }) => done.has(id) && revs.get(id) === rev).map(({ id }) => id);
-      outbox.clearChanged(table, [...current, ...ids.filter((id) => !revs.has(id))]);
+      const changed = written.filter((row) => !isCurrent(row)).map(({ id }) => id);
+      outbox.markChangedSince(table, changed, readAt);
       this.#putAside(table, outcome);
     });
-    if (outcome.outage !== null) throw new Error(outcome.outage);
-    return ids.length === MAX_BATCH_ROWS;
-  }
-
-  #changedRows(table: ChangedTable, ids: readonly string[]): { id: string; rev: number; row: object }[] {
-    return table === "profiles" ? this.#parts.profiles.rowsFor(ids) : this.#parts.enrollments.rowsFor(ids);
+    if (outcome.outage !== null) throw new ReadModelAway(outcome.outage);
+    return cut || waiting.length === MAX_BATCH_ROWS;
   }
 
   async #project(table: ProjectedTable, rows: { id: string; json: string }[]): Promise<ProjectionOutcome> {
@@ -145,6 +156,19 @@ function doneOf<T extends { id: string }>(rows: readonly T[], outcome: Projectio
   if (outcome.written.length === rows.length) return rows;
   const done = new Set([...outcome.written, ...outcome.poisoned.map(({ row }) => row.id)]);
   return rows.filter(({ id }) => done.has(id));
+}
+
+/** Takes rows, at least one if there is any, until the batch is full; what is left is never read into memory. */
+function readBatch(changed: Iterable<{ id: string; rev: number; row: object }>): { rows: ChangedRow[]; cut: boolean } {
+  const rows: ChangedRow[] = [];
+  let bytes = 0;
+  for (const { id, rev, row } of changed) {
+    const json = JSON.stringify(row);
+    bytes += json.length;
+    if (rows.length > 0 && bytes > MAX_BATCH_BYTES) return { rows, cut: true };
+    rows.push({ id, rev, json });
+  }
+  return { rows, cut: false };
 }
 
 function bytesOf(batch: readonly OutboxEvent[]): number {

@@ -1,6 +1,7 @@
 // Journeys of this workspace, their immutable versions, and the index from event names to active journeys.
 // Compiled conditions are kept in memory by event name; any change of a journey forgets all of them.
 import { compileJourney, type JourneyDefinition } from "../domain/journey.ts";
+import { takePage, type ListPage } from "../domain/list-page.ts";
 import type { ListeningJourney } from "../domain/matching.ts";
 import type { JourneyCounts } from "./journey-counts.ts";
 
@@ -80,20 +81,33 @@ export class JourneyStore {
     return journeys;
   }
 
+  /** How many other active journeys an event name starts. */
+  countOthers(event: string, journeyId: string): number {
+    return this.#sql
+      .exec<{ journeys: number }>(
+        `SELECT count(*) AS journeys FROM journey_entries WHERE event = ? AND journey_id <> ?`,
+        event,
+        journeyId,
+      )
+      .one().journeys;
+  }
+
   find(key: string): Journey | null {
     const row = [...this.#sql.exec<StoredJourney>(`SELECT * FROM journeys WHERE key = ?`, key)][0];
     return row === undefined ? null : this.#journeyOf(row);
   }
 
   /** Newest first; `before` is the last id of the page before. */
-  list(limit: number, before: string | null): Journey[] {
-    return [
-      ...this.#sql.exec<StoredJourney>(
-        `SELECT * FROM journeys WHERE id < coalesce(?, 'g') ORDER BY id DESC LIMIT ?`,
-        before,
-        limit,
-      ),
-    ].map((row) => this.#journeyOf(row));
+  list(limit: number, before: string | null): ListPage<Journey> {
+    const rows = this.#sql.exec<StoredJourney & { bytes: number }>(
+      `SELECT j.*, octet_length(v.definition) AS bytes FROM journeys j
+         JOIN journey_versions v ON v.journey_id = j.id AND v.version = j.version
+       WHERE j.id < coalesce(?, 'g') ORDER BY j.id DESC LIMIT ?`,
+      before,
+      limit + 1,
+    );
+    const { items, more } = takePage(rows, limit, ({ bytes }) => bytes);
+    return { items: items.map((row) => this.#journeyOf(row)), more };
   }
 
   version(journeyId: string, version: number): JourneyVersion {
@@ -105,16 +119,16 @@ export class JourneyStore {
   }
 
   /** Newest first; `before` is the last version of the page before. */
-  versions(journeyId: string, limit: number, before: number | null): JourneyVersion[] {
-    return [
-      ...this.#sql.exec<StoredVersion>(
-        `SELECT * FROM journey_versions WHERE journey_id = ? AND version < coalesce(?, 9007199254740991)
-         ORDER BY version DESC LIMIT ?`,
-        journeyId,
-        before,
-        limit,
-      ),
-    ].map(versionOf);
+  versions(journeyId: string, limit: number, before: number | null): ListPage<JourneyVersion> {
+    const rows = this.#sql.exec<StoredVersion>(
+      `SELECT * FROM journey_versions WHERE journey_id = ? AND version < coalesce(?, 9007199254740991)
+       ORDER BY version DESC LIMIT ?`,
+      journeyId,
+      before,
+      limit + 1,
+    );
+    const { items, more } = takePage(rows, limit, ({ definition }) => definition.length);
+    return { items: items.map(versionOf), more };
   }
 
   insert(id: string, definition: JourneyDefinition, now: number): void {

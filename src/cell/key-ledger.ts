@@ -103,7 +103,7 @@ export class KeyLedger {
   usage(now: number, retentionMs: number): { bytes: number; retentionMs: number } {
     const oldest = this.#generations.at(-1) as Generation;
     // Only the first generation of all has nothing before it; a later one bounds what is left.
-    const reachMs = oldest.generation === 1 ? retentionMs : now - oldest.startedAt;
+    const reachMs = oldest.generation === 1 ? retentionMs : Math.max(0, now - oldest.startedAt);
     return { bytes: this.#bytes(), retentionMs: Math.min(retentionMs, reachMs) };
   }
 
@@ -119,6 +119,7 @@ export class KeyLedger {
    * Runs inside a transaction.
    */
   rotate(now: number, retentionMs: number): void {
+    this.#startNoLaterThan(now);
     this.#dropExpired(now, retentionMs);
     if (this.#generations.length < MAX_GENERATIONS && now >= this.#nextRotationAt(retentionMs)) {
       this.#start(now);
@@ -138,6 +139,13 @@ export class KeyLedger {
 
   #bytes(): number {
     return this.#generations.reduce((sum, { keys }) => sum + keys * BYTES_PER_KEY, 0);
+  }
+
+  /** A start that lies ahead is of a clock that was set back: it would hold up rotation until it has caught up. */
+  #startNoLaterThan(now: number): void {
+    if (this.#generations.every(({ startedAt }) => startedAt <= now)) return;
+    this.#sql.exec(`UPDATE ledger_generations SET started_at = ?1 WHERE started_at > ?1`, now);
+    this.#load();
   }
 
   #dropExpired(now: number, retentionMs: number): void {

@@ -17,6 +17,12 @@ export interface OutboxEvent {
   json: string;
 }
 
+export type OutboxSize = {
+  events: number;
+  /** UTF-8 bytes of their rows. */
+  bytes: number;
+};
+
 export class Outbox {
   readonly #sql: SqlStorage;
   #events = 0;
@@ -24,7 +30,12 @@ export class Outbox {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    this.reload();
+    // octet_length reads a row's header only, however large the row is.
+    const { events, bytes } = sql
+      .exec<OutboxSize>(`SELECT count(*) AS events, coalesce(sum(octet_length(row)), 0) AS bytes FROM outbox_events`)
+      .one();
+    this.#events = events;
+    this.#bytes = bytes;
   }
 
   get events(): number {
@@ -51,9 +62,33 @@ export class Outbox {
     this.#bytes += Buffer.byteLength(json);
   }
 
-  /** Marks a row as behind in D1; marking it again costs nothing. */
+  /** Marks a row as behind in D1 from now on; marking it again costs nothing, and the first instant stays. */
   markChanged(table: ChangedTable, id: string): void {
-    this.#sql.exec(`INSERT OR IGNORE INTO outbox_changes VALUES (?, ?)`, table, id);
+    this.#sql.exec(`INSERT OR IGNORE INTO outbox_changes VALUES (?, ?, ?)`, table, id, Date.now());
+  }
+
+  /**
+   * Says of rows that changed while D1 took them that they are behind from then on, and not from the first change.
+   *
+   * @param at  when the state that D1 took was read, Unix milliseconds
+   */
+  markChangedSince(table: ChangedTable, ids: readonly string[], at: number): void {
+    if (ids.length === 0) return;
+    this.#sql.exec(
+      `UPDATE outbox_changes SET marked_at = ? WHERE table_name = ? AND row_id IN (SELECT value FROM json_each(?))`,
+      at,
+      table,
+      JSON.stringify(ids),
+    );
+  }
+
+  /** How many rows are behind in D1, and since when (Unix milliseconds) the first of them. Reads all marks. */
+  changes(): { rows: number; since: number | null } {
+    return this.#sql
+      .exec<{ rows: number; since: number | null }>(
+        `SELECT count(*) AS rows, min(marked_at) AS since FROM outbox_changes`,
+      )
+      .one();
   }
 
   /** The stored row of an event that D1 may not have yet. */
@@ -133,14 +168,13 @@ export class Outbox {
     return [...this.#sql.exec<{ event_id: string }>(sql)][0]?.event_id ?? null;
   }
 
-  /** Counts again from the table: on start, and after a transaction that was rolled back. */
-  reload(): void {
-    // octet_length reads a row's header only, however large the row is.
-    const { events, bytes } = this.#sql
-      .exec<{ events: number; bytes: number }>(
-        `SELECT count(*) AS events, coalesce(sum(octet_length(row)), 0) AS bytes FROM outbox_events`,
-      )
-      .one();
+  /** What is kept in memory, to be put back should a transaction that begins now be rolled back. */
+  size(): OutboxSize {
+    return { events: this.#events, bytes: this.#bytes };
+  }
+
+  /** Puts back what {@link size} said: counting again would read a whole outbox of an outage. */
+  restore({ events, bytes }: OutboxSize): void {
     this.#events = events;
     this.#bytes = bytes;
   }

@@ -1,5 +1,5 @@
 // People of this workspace, and which identities lead to whom. Plain storage: who is merged with whom is
-// decided in domain/identity.ts, what an event does to a person in apply-event.ts.
+// decided in domain/identity.ts, what an event does to a person in person-resolver.ts.
 import type { EventSource } from "../domain/event.ts";
 import { listIdentities } from "../domain/identity.ts";
 import type { IdentityKind, Profile, ProfileIdentities, ProfileRow } from "../domain/profile.ts";
@@ -17,10 +17,10 @@ type StoredProfile = {
   rev: number;
 };
 
-/** People come in bursts of events; past this many the memory is better used elsewhere. */
-const MAX_KNOWN_IDENTITIES = 2_000;
-/** A profile with more properties is read each time: an object has 128 MB for everything. */
-const MAX_KNOWN_CHARACTERS = 8_192;
+/** People come in bursts of events, so those seen lately are kept; an object has 128 MB for everything. */
+const MAX_KNOWN_CHARACTERS = 8_000_000;
+/** What a profile or an identity takes up besides its text, about. */
+const OVERHEAD_CHARACTERS = 200;
 
 /** A chain of merges is never longer than what may be merged into one profile. */
 const MAX_MERGE_HOPS = 101;
@@ -28,8 +28,11 @@ const MAX_MERGE_HOPS = 101;
 export class ProfileStore {
   readonly #sql: SqlStorage;
   readonly #outbox: Outbox;
-  /** Live profiles by identity, as the tables have them: this object is the only writer. */
-  readonly #byIdentity = new Map<string, Profile>();
+  /** Live profiles as the tables have them, and the identities that led to them: this object is the only writer. */
+  readonly #known = new Map<string, { profile: Profile; characters: number }>();
+  readonly #byIdentity = new Map<string, string>();
+  /** Never too low: identities that are forgotten one by one are not taken off. */
+  #knownCharacters = 0;
 
   constructor(sql: SqlStorage, outbox: Outbox) {
     this.#sql = sql;
@@ -38,8 +41,8 @@ export class ProfileStore {
 
   /** The live profile that owns an identity. */
   ownerOf(kind: IdentityKind, value: string): Profile | null {
-    const known = this.#byIdentity.get(`${kind} ${value}`);
-    if (known !== undefined) return known;
+    const known = this.#known.get(this.#byIdentity.get(`${kind} ${value}`) ?? "");
+    if (known !== undefined) return known.profile;
     const row = [
       ...this.#sql.exec<StoredProfile>(
         `SELECT p.* FROM identities i JOIN profiles p ON p.id = i.profile_id WHERE i.kind = ? AND i.value = ?`,
@@ -47,13 +50,29 @@ export class ProfileStore {
         value,
       ),
     ][0];
-    if (row === undefined) return null;
+    return row === undefined ? null : this.#remember(`${kind} ${value}`, row);
+  }
+
+  /** Keeps a profile once, however many identities lead to it. */
+  #remember(identity: string, row: StoredProfile): Profile {
+    const { identities, properties, sources, merged_from } = row;
+    const characters =
+      identities.length + properties.length + sources.length + merged_from.length + OVERHEAD_CHARACTERS;
+    const identityCharacters = identity.length + OVERHEAD_CHARACTERS;
+    if (this.#knownCharacters + characters + identityCharacters > MAX_KNOWN_CHARACTERS) this.reload();
+    this.#byIdentity.set(identity, row.id);
+    this.#knownCharacters += identityCharacters;
+    const known = this.#known.get(row.id);
+    if (known !== undefined) return known.profile;
     const profile = profileOf(row);
-    if (profile.propertiesJson.length <= MAX_KNOWN_CHARACTERS) {
-      if (this.#byIdentity.size >= MAX_KNOWN_IDENTITIES) this.#byIdentity.clear();
-      this.#byIdentity.set(`${kind} ${value}`, profile);
-    }
+    this.#known.set(row.id, { profile, characters });
+    this.#knownCharacters += characters;
     return profile;
+  }
+
+  #forget(profileId: string): void {
+    this.#knownCharacters -= this.#known.get(profileId)?.characters ?? 0;
+    this.#known.delete(profileId);
   }
 
   /** A profile by id, merged away or not. */
@@ -89,6 +108,7 @@ export class ProfileStore {
 
   /** Writes a changed profile, one revision on. */
   update(profile: Profile): void {
+    this.#forget(profile.id);
     for (const { kind, value } of listIdentities(profile.identities)) this.#byIdentity.delete(`${kind} ${value}`);
     this.#sql.exec(
       `UPDATE profiles SET identities = ?, properties = ?, sources = ?, merged_into = ?, merged_from = ?,
@@ -126,17 +146,28 @@ export class ProfileStore {
 
   /** Forgets what is kept in memory: after a transaction that was rolled back. */
   reload(): void {
+    this.#known.clear();
     this.#byIdentity.clear();
+    this.#knownCharacters = 0;
   }
 
-  /** One page of D1 rows for profiles whose row there is behind. */
-  rowsFor(ids: readonly string[]): { id: string; rev: number; row: ProfileRow }[] {
-    return [
-      ...this.#sql.exec<StoredProfile>(
-        `SELECT p.* FROM json_each(?) j JOIN profiles p ON p.id = j.value`,
-        JSON.stringify(ids),
-      ),
-    ].map((stored) => ({ id: stored.id, rev: stored.rev, row: rowOf(stored) }));
+  /** D1 rows of profiles, read one by one: each may be half a megabyte. */
+  *rowsFor(ids: readonly string[]): Generator<{ id: string; rev: number; row: ProfileRow }> {
+    for (const stored of this.#sql.exec<StoredProfile>(
+      `SELECT p.* FROM json_each(?) j JOIN profiles p ON p.id = j.value`,
+      JSON.stringify(ids),
+    )) {
+      yield { id: stored.id, rev: stored.rev, row: rowOf(stored) };
+    }
+  }
+
+  /** The present revision of each of these profiles that exists. */
+  revsOf(ids: readonly string[]): Map<string, number> {
+    const cursor = this.#sql.exec<{ id: string; rev: number }>(
+      `SELECT p.id, p.rev FROM json_each(?) j JOIN profiles p ON p.id = j.value`,
+      JSON.stringify(ids),
+    );
+    return new Map(Array.from(cursor, ({ id, rev }) => [id, rev]));
   }
 }
 

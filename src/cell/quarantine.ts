@@ -18,9 +18,11 @@ export class Quarantine {
     this.#sql = sql;
   }
 
+  /** Keeps a row; one that is here already is kept as it is now. */
   put(row: QuarantinedRow, json: string): void {
     this.#sql.exec(
-      `INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (table_name, row_id)
+         DO UPDATE SET at = excluded.at, error = excluded.error, row = excluded.row`,
       row.id,
       row.at,
       row.table,

@@ -3,6 +3,7 @@ import { readModelHealth } from "../d1/health.ts";
 import { deleteEventsBefore } from "../d1/user-events.ts";
 import type { Lane } from "./alarm.ts";
 import type { KeyLedger } from "./key-ledger.ts";
+import type { EventCut, RetentionState } from "./workspace-store.ts";
 
 const CLEANUP_INTERVAL_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -14,23 +15,23 @@ export interface RetentionParts {
   db: D1Database;
   ledger: KeyLedger;
   /** `null` before the cell has been given its workspace. */
-  workspace: () => { id: string; ledgerRetentionMs: number; eventRetentionMs: number; lastCleanupAt: number } | null;
-  cleanedUp: (now: number) => void;
+  workspace: () => RetentionState | null;
+  cleanedUp: (now: number, cut: EventCut) => void;
   transaction: (run: () => void) => void;
 }
 
 export class RetentionLane implements Lane {
   readonly #parts: RetentionParts;
-  #lastBytes: number | null = null;
-  #cutMs = 0;
 
   constructor(parts: RetentionParts) {
     this.#parts = parts;
   }
 
-  dueAt(): number | null {
+  dueAt(now: number): number | null {
     const workspace = this.#parts.workspace();
-    return workspace === null ? null : workspace.lastCleanupAt + CLEANUP_INTERVAL_MS;
+    if (workspace === null) return null;
+    // A last time that lies ahead: the clock was set back, and nothing is to wait until it has caught up.
+    return workspace.lastCleanupAt > now ? now : workspace.lastCleanupAt + CLEANUP_INTERVAL_MS;
   }
 
   async run(deadline: number): Promise<void> {
@@ -40,23 +41,23 @@ export class RetentionLane implements Lane {
     const { id, ledgerRetentionMs, eventRetentionMs } = workspace;
     transaction(() => ledger.rotate(Date.now(), ledgerRetentionMs));
     const { bytes } = await readModelHealth(db, [id]);
-    const keptMs = this.#keptMs(bytes, eventRetentionMs);
+    const cut = cutFor(bytes, workspace);
+    const keptMs = Math.max(DAY_MS, eventRetentionMs - cut.eventCutMs);
     for (;;) {
       if (Date.now() >= deadline) return;
       const deleted = await deleteEventsBefore(db, id, Date.now() - keptMs, DELETE_ROWS);
       if (deleted < DELETE_ROWS) break;
     }
-    transaction(() => cleanedUp(Date.now()));
+    transaction(() => cleanedUp(Date.now(), cut));
   }
+}
 
-  /**
-   * Shortens the time events are kept by a day for each hour in which a database past its bound still grows.
-   * Its size alone does not tell: pages that deleting frees are used again, and never given back.
-   */
-  #keptMs(bytes: number, eventRetentionMs: number): number {
-    if (bytes < MAX_D1_BYTES) this.#cutMs = 0;
-    else if (this.#lastBytes !== null && bytes > this.#lastBytes) this.#cutMs += DAY_MS;
-    this.#lastBytes = bytes;
-    return Math.max(DAY_MS, eventRetentionMs - this.#cutMs);
-  }
+/**
+ * Shortens the time events are kept by a day for each hour in which a database past its bound still grows.
+ * Its size alone does not tell: pages that deleting frees are used again, and never given back.
+ */
+function cutFor(bytes: number, { lastD1Bytes, eventCutMs }: EventCut): EventCut {
+  if (bytes < MAX_D1_BYTES) return { lastD1Bytes: bytes, eventCutMs: 0 };
+  const grew = lastD1Bytes !== null && bytes > lastD1Bytes;
+  return { lastD1Bytes: bytes, eventCutMs: eventCutMs + (grew ? DAY_MS : 0) };
 }

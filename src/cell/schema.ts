@@ -8,7 +8,8 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TABLE workspace (
        id TEXT PRIMARY KEY, name TEXT NOT NULL, timezone TEXT NOT NULL, settings TEXT NOT NULL,
        created_at INTEGER NOT NULL,
-       last_event_id TEXT NOT NULL DEFAULT '', last_cleanup_at INTEGER NOT NULL DEFAULT 0
+       last_event_id TEXT NOT NULL DEFAULT '', last_cleanup_at INTEGER NOT NULL DEFAULT 0,
+       last_d1_bytes INTEGER, event_cut_ms INTEGER NOT NULL DEFAULT 0
      ) WITHOUT ROWID`,
     // One row per API key ever minted, revoked ones included. Of the key itself only a keyed digest is kept.
     `CREATE TABLE api_keys (
@@ -81,17 +82,17 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TABLE outbox_events (
        place INTEGER PRIMARY KEY, event_id TEXT NOT NULL, row TEXT NOT NULL
      )`,
-    // Profiles and enrollments whose D1 row is behind; gone when D1 has caught up.
+    // Profiles and enrollments whose D1 row is behind, since when; gone when D1 has caught up.
     `CREATE TABLE outbox_changes (
-       table_name TEXT NOT NULL, row_id TEXT NOT NULL,
+       table_name TEXT NOT NULL, row_id TEXT NOT NULL, marked_at INTEGER NOT NULL,
        PRIMARY KEY (table_name, row_id)
      ) WITHOUT ROWID`,
-    // Rows that D1 refuses for good, kept whole until someone looks.
+    // Rows that D1 refuses for good, each as it was refused last, kept whole until someone looks.
     `CREATE TABLE quarantine (
        id TEXT PRIMARY KEY, at INTEGER NOT NULL, table_name TEXT NOT NULL, row_id TEXT NOT NULL,
        error TEXT NOT NULL, row TEXT NOT NULL
      ) WITHOUT ROWID`,
-    `CREATE INDEX quarantine_by_row ON quarantine (table_name, row_id)`,
+    `CREATE UNIQUE INDEX quarantine_by_row ON quarantine (table_name, row_id)`,
   ],
 ];
 

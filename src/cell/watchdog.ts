@@ -1,17 +1,22 @@
-// The cron's round: pokes every cell, so that a lost alarm costs a minute and not an event.
-import type { Workspace } from "../domain/workspace.ts";
+// The cron's round: pokes cells, so that a lost alarm costs minutes and not an event.
 import { callCell, callDirectory } from "./cell-client.ts";
 
-const PAGE = 50;
+/** An invocation may make 1,000 calls on a paid plan; a poke that is tried again is another one. */
+const MAX_POKES_PER_RUN = 500;
+const POKES_AT_ONCE = 50;
 
-/** Visits every workspace. One that cannot be reached is logged and does not keep the others waiting. */
-export async function pokeAllCells(env: Pick<Env, "WORKSPACE_CELL" | "DIRECTORY_CELL">): Promise<void> {
-  let before: string | null = null;
-  for (;;) {
-    const cursor: string | null = before;
-    const page: Workspace[] = await callDirectory(env, async (directory) => await directory.list(PAGE, cursor));
+/**
+ * Visits workspaces, going on where the run before stopped, so that each has its turn however many there are.
+ * One that cannot be reached is logged and does not keep the others waiting.
+ */
+export async function pokeCells(
+  env: Pick<Env, "WORKSPACE_CELL" | "DIRECTORY_CELL">,
+  limit = MAX_POKES_PER_RUN,
+): Promise<void> {
+  const ids = await callDirectory(env, async (directory) => await directory.takeTurn(limit));
+  for (let from = 0; from < ids.length; from += POKES_AT_ONCE) {
     await Promise.all(
-      page.map(async ({ id }) => {
+      ids.slice(from, from + POKES_AT_ONCE).map(async (id) => {
         try {
           await callCell(env, id, async (cell) => await cell.poke());
         } catch {
@@ -19,7 +24,5 @@ export async function pokeAllCells(env: Pick<Env, "WORKSPACE_CELL" | "DIRECTORY_
         }
       }),
     );
-    if (page.length < PAGE) return;
-    before = page.at(-1)?.id ?? null;
   }
 }

@@ -5,6 +5,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { WaypostError } from "../domain/errors.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import type { JourneyDefinition } from "../domain/journey.ts";
+import type { ListPage } from "../domain/list-page.ts";
 import type { Profile } from "../domain/profile.ts";
 import { ok, type Result } from "../domain/result.ts";
 import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
@@ -112,7 +113,7 @@ export class WorkspaceCell extends DurableObject<Env> {
     return this.#parts.journeyCommands.read(key);
   }
 
-  async listJourneys(caller: Caller, limit: number, before: string | null): Promise<CellResult<JourneyView[]>> {
+  async listJourneys(caller: Caller, limit: number, before: string | null): Promise<CellResult<ListPage<JourneyView>>> {
     if (!this.#may(caller)) return UNAUTHORIZED;
     return ok(this.#parts.journeyCommands.list(limit, before));
   }
@@ -122,7 +123,7 @@ export class WorkspaceCell extends DurableObject<Env> {
     key: string,
     limit: number,
     before: number | null,
-  ): Promise<CellResult<JourneyVersion[]>> {
+  ): Promise<CellResult<ListPage<JourneyVersion>>> {
     if (!this.#may(caller)) return UNAUTHORIZED;
     const journey = this.#parts.journeys.find(key);
     return journey === null ? NOT_FOUND : ok(this.#parts.journeys.versions(journey.id, limit, before));
@@ -189,9 +190,11 @@ export class WorkspaceCell extends DurableObject<Env> {
   }
 
   #transaction(run: () => void): void {
+    const before = this.#parts.outbox.size();
     try {
       this.ctx.storage.transactionSync(run);
     } catch (error) {
+      this.#parts.outbox.restore(before);
       this.#parts.reload();
       this.#lanes.reload();
       throw error;
@@ -203,8 +206,13 @@ function found<T>(value: T | null): CellResult<T> {
   return value === null ? NOT_FOUND : ok(value);
 }
 
+/** An error's own text may quote what is stored: its name and its stack's places are what is safe to keep. */
 function logLane(lane: string, error: unknown): void {
-  console.error(
-    JSON.stringify({ level: "error", at: "alarm", lane, error: error instanceof Error ? error.message : "" }),
-  );
+  const { name, stack = "" } = error instanceof Error ? error : new Error();
+  const where = stack
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 5)
+    .map((line) => line.trim());
+  console.error(JSON.stringify({ level: "error", at: "alarm", lane, error: name, where }));
 }

@@ -10,9 +10,18 @@ type StoredWorkspace = {
   created_at: number;
   last_event_id: string;
   last_cleanup_at: number;
+  last_d1_bytes: number | null;
+  event_cut_ms: number;
 };
 
-export interface RetentionState {
+/** By how much D1's size shortens the time events are kept. */
+export interface EventCut {
+  /** D1's size at the last cleanup; `null` before the first. */
+  lastD1Bytes: number | null;
+  eventCutMs: number;
+}
+
+export interface RetentionState extends EventCut {
   id: string;
   ledgerRetentionMs: number;
   eventRetentionMs: number;
@@ -60,8 +69,13 @@ export class WorkspaceStore {
     this.reload();
   }
 
-  cleanedUp(now: number): void {
-    this.#sql.exec(`UPDATE workspace SET last_cleanup_at = ?`, now);
+  cleanedUp(now: number, { lastD1Bytes, eventCutMs }: EventCut): void {
+    this.#sql.exec(
+      `UPDATE workspace SET last_cleanup_at = ?, last_d1_bytes = ?, event_cut_ms = ?`,
+      now,
+      lastD1Bytes,
+      eventCutMs,
+    );
     this.reload();
   }
 
@@ -84,6 +98,8 @@ export class WorkspaceStore {
       ledgerRetentionMs: parseDuration(settings.ledgerRetention) as number,
       eventRetentionMs: parseDuration(settings.eventRetention) as number,
       lastCleanupAt: row.last_cleanup_at,
+      lastD1Bytes: row.last_d1_bytes,
+      eventCutMs: row.event_cut_ms,
     };
     this.#lastEventId = row.last_event_id;
   }

@@ -1,6 +1,7 @@
 // The table `profiles`: the newest known state of each person, for lists and searches. One profile by id is
 // the cell's to answer. `rev` decides what is newer; a late row never turns a profile back.
 import type { Json } from "../domain/json.ts";
+import { PAGE_BYTES } from "../domain/list-page.ts";
 import type { ProfileRow } from "../domain/profile.ts";
 import { NOT_ERASED } from "./erasures.ts";
 import { AFTER_EVERY_UUID } from "./uuid-v7-range.ts";
@@ -60,15 +61,29 @@ const MATCHES = `workspace_id = ?1 AND merged_into IS NULL
 const ROW = `profile_id, email, phone, external_id, aliases, sources, properties, search_text, merged_into, merged_from,
   created_at, updated_at, rev`;
 
+const ROW_BYTES = `octet_length(properties) + octet_length(aliases) + octet_length(merged_from) + octet_length(search_text)`;
+
 function statements(ids: string): { matching: string; next: string; previous: string } {
   return {
     matching: `SELECT count(*) AS count, max(profile_id) AS newest, min(profile_id) AS oldest
       FROM profiles WHERE ${MATCHES} AND ${ids}`,
-    next: `SELECT ${ROW} FROM profiles WHERE ${MATCHES} AND ${ids} AND profile_id < ?5
-      ORDER BY profile_id DESC LIMIT ?6`,
-    previous: `SELECT ${ROW} FROM profiles WHERE ${MATCHES} AND ${ids} AND profile_id > ?5
-      ORDER BY profile_id LIMIT ?6`,
+    next: pageStatement(`${ids} AND profile_id < ?5`, "profile_id DESC"),
+    previous: pageStatement(`${ids} AND profile_id > ?5`, "profile_id"),
   };
+}
+
+/**
+ * At most ?6 rows from a position on, fewer where they are large (@see src/domain/list-page.ts). At least one: the
+ * projector writes no row that is half a page.
+ */
+function pageStatement(position: string, order: string): string {
+  return `SELECT ${ROW} FROM profiles WHERE workspace_id = ?1 AND profile_id IN (
+      SELECT profile_id FROM (
+        SELECT profile_id, sum(bytes) OVER (ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS total FROM (
+          SELECT profile_id, ${ROW_BYTES} AS bytes FROM profiles WHERE ${MATCHES} AND ${position}
+          ORDER BY ${order} LIMIT ?6))
+      WHERE total <= ${PAGE_BYTES})
+    ORDER BY ${order}`;
 }
 
 /** Named profiles are looked up by key; every other list walks the workspace's profiles in order. */
@@ -81,7 +96,7 @@ const LIST_PROFILES = {
  * Lists profiles, newest first, without those merged away.
  *
  * @param query see {@link ProfileQuery}
- * @param page  `limit` rows; `cursor`: where to begin, `null` for the newest
+ * @param page  `limit` rows, fewer where they are large; `cursor`: where to begin, `null` for the newest
  * @returns the rows (newest first in both directions), how many match in all, and the profile ids to go on
  *   from in each direction, `null` where there is nothing more
  */

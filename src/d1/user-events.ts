@@ -148,11 +148,3 @@ export async function deleteEventsBefore(
     .run();
   return meta.changes;
 }
-
-/** Finds the oldest event kept of a workspace; `null` when there is none. Its instant is inside the id. */
-export async function oldestEventId(db: D1Database, workspaceId: string): Promise<string | null> {
-  return await db
-    .prepare("SELECT min(event_id) AS oldest FROM user_events WHERE workspace_id = ?1")
-    .bind(workspaceId)
-    .first<string | null>("oldest");
-}

@@ -1,8 +1,9 @@
 // Says what is wrong with a condition before anyone relies on it: a misspelt operator that was passed over
 // would silently let everybody in. Reports everything at once, in words a marketer understands.
 import { OPERATORS, type Operator } from "./condition-grammar.ts";
+import { MAX_ISSUES } from "./issue-list.ts";
 import { hasOwn, isJsonObject, type JsonObject } from "./json.ts";
-import { quote } from "./quote.ts";
+import { dotPath, quote } from "./quote.ts";
 import { parseStatePath } from "./state-path.ts";
 
 /** Groups inside groups; far past what a person can read, far below what a call stack holds. */
@@ -24,7 +25,7 @@ const EXPECTED = 'A condition is true, false, a list of conditions, or an object
  *
  * @param options.allowEntry  whether `{ "$entry": pointer }` may stand on the right: only where a later event is
  *                            compared with the one that started the run
- * @returns every issue found; none = {@link compileCondition} takes it
+ * @returns every issue found, up to a little more than anyone is told of; none = {@link compileCondition} takes it
  */
 export function checkCondition(input: unknown, options: { allowEntry: boolean }): ConditionIssue[] {
   const check = new ConditionCheck(options.allowEntry);
@@ -74,7 +75,10 @@ class ConditionCheck {
     } else if (members.length === 0) {
       this.#report(path, "An empty list says nothing: it needs at least one condition.");
     } else {
-      members.forEach((member, i) => this.condition(member, [...path, i], depth));
+      for (const [i, member] of members.entries()) {
+        if (this.#isHopeless()) break;
+        this.condition(member, [...path, i], depth);
+      }
     }
   }
 
@@ -138,8 +142,13 @@ class ConditionCheck {
     }
   }
 
+  /** What comes after would cost time and change nothing of what is told. */
+  #isHopeless(): boolean {
+    return this.issues.length > MAX_ISSUES || this.#clauses > MAX_CONDITION_CLAUSES;
+  }
+
   #report(path: Path, message: string): void {
-    this.issues.push({ path: path.join("."), message });
+    this.issues.push({ path: dotPath(path), message });
   }
 }
 

@@ -5,12 +5,13 @@ import { OPERATORS } from "./condition-grammar.ts";
 import { checkCondition, type Condition } from "./condition.ts";
 import { parseDuration, MAX_DURATION_DAYS } from "./duration.ts";
 import { hasOwn, isJsonObject } from "./json.ts";
+import { objectOf } from "./shapes.ts";
 import { parseStatePath } from "./state-path.ts";
 
 /** Characters: event names, template keys, property names and the like, as the published event contract has them. */
 export const MAX_NAME_CHARACTERS = 255;
 
-/** One thing that is wrong inside a free-form value; the path counts from that value downwards. */
+/** One thing that is wrong inside a free-form value; the path, by {@link dotPath}, counts from that value downwards. */
 export interface FieldIssue {
   path: string;
   message: string;
@@ -18,7 +19,7 @@ export interface FieldIssue {
 
 /** An object of known fields: unknown ones are dropped, and a missing one is told by name with what it needs. */
 export function fields<const E extends v.ObjectEntries>(entries: E) {
-  return v.object(entries, (issue) => {
+  return objectOf(entries, (issue) => {
     const key = issue.path?.[0]?.key;
     if (typeof key !== "string") return "An object is needed here.";
     const needed = v.safeParse(entries[key] as v.GenericSchema, undefined).issues?.[0]?.message ?? "";

@@ -6,8 +6,10 @@ import { condition, duration, fields, laterCondition, text } from "./definition-
 import { issuesOf, type DefinitionIssue } from "./definition-issue.ts";
 import { parseDuration } from "./duration.ts";
 import type { Reentry } from "./eligibility.ts";
+import { toldIssues } from "./issue-list.ts";
 import { hasOwn, isJsonObject, type JsonObject } from "./json.ts";
 import { err, ok, type Result } from "./result.ts";
+import { listOf } from "./shapes.ts";
 import { checkSteps, MAX_STEPS } from "./steps/check-steps.ts";
 import { stepSchema, type Step } from "./steps/index.ts";
 
@@ -35,10 +37,7 @@ const apiEntrySchema = fields({ api: v.literal(true, '"api" can only be true.') 
 const eligibilitySchema = fields({
   /** Without it: "once", one enrollment per profile for ever, over all versions. */
   reentry: v.exactOptional(
-    v.union(
-      [v.picklist(["once", "always"], REENTRY_MESSAGE), v.object({ after: duration }, REENTRY_MESSAGE)],
-      REENTRY_MESSAGE,
-    ),
+    v.union([v.picklist(["once", "always"], REENTRY_MESSAGE), fields({ after: duration })], REENTRY_MESSAGE),
   ),
   /** Runs of one profile at a time. Without it: 1. */
   maxActive: v.exactOptional(
@@ -51,9 +50,10 @@ const eligibilitySchema = fields({
   ),
 });
 
-const exitOnSchema = v.pipe(
-  v.array(fields({ event: text(), filter: v.exactOptional(laterCondition) }), EXIT_ON_MESSAGE),
-  v.maxLength(MAX_EXIT_RULES, EXIT_ON_MESSAGE),
+const exitOnSchema = listOf(
+  fields({ event: text(), filter: v.exactOptional(laterCondition) }),
+  MAX_EXIT_RULES,
+  EXIT_ON_MESSAGE,
 );
 
 const goalSchema = fields({
@@ -88,7 +88,7 @@ const UNAVAILABLE_RULES = { "": ["runaway"], eligibility: ["key", "cap", "requir
  * Checks a journey document of unknown shape.
  *
  * @returns the definition; `request` when it cannot even be filed (no object, no usable key or name); otherwise
- *          `definition` with everything that is wrong with it
+ *          `definition` with what is wrong with it, see {@link toldIssues}
  */
 export function checkDefinition(input: unknown): DefinitionCheck {
   if (!isJsonObject(input)) {
@@ -108,8 +108,10 @@ export function checkDefinition(input: unknown): DefinitionCheck {
   const exitOn = section(input, "exitOn", exitOnSchema, issues);
   const goal = section(input, "goal", goalSchema, issues);
   const { steps, issues: stepIssues } = checkSteps(input.steps);
-  issues.push(...stepIssues);
-  if (issues.length > 0 || entry === undefined) return err({ kind: "definition", issues });
+  const all = issues.concat(stepIssues);
+  if (all.length > 0 || entry === undefined) {
+    return err({ kind: "definition", issues: toldIssues(all, (message) => ({ path: "", stepId: null, message })) });
+  }
   return ok({
     ...head.output,
     entry,
@@ -153,7 +155,7 @@ function section<S extends v.GenericSchema>(
   if (!hasOwn(input, name) || input[name] === undefined) return undefined;
   const result = v.safeParse(schema, input[name]);
   if (result.success) return result.output;
-  issues.push(...issuesOf(result.issues, name, null));
+  for (const issue of issuesOf(result.issues, name, null)) issues.push(issue);
   return undefined;
 }
 
@@ -163,8 +165,6 @@ export interface CompiledJourney {
   reentry: Reentry;
   maxActive: number;
   firstStepId: string;
-  /** `null`: only a trigger starts it. */
-  entryEvent: string | null;
 }
 
 /**
@@ -181,7 +181,6 @@ export function compileJourney(definition: JourneyDefinition): CompiledJourney {
     reentry: compileReentry(eligibility?.reentry ?? "once"),
     maxActive: eligibility?.maxActive ?? DEFAULT_MAX_ACTIVE,
     firstStepId: first.id,
-    entryEvent: "event" in entry ? entry.event : null,
   };
 }
 

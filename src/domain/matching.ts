@@ -4,6 +4,9 @@ import type { CompiledCondition, ConditionScope } from "./condition.ts";
 import { keptOutBy, type EligibilityRules, type EnrollmentHistory } from "./eligibility.ts";
 import type { FailedClause, ReceiptEntry } from "./event.ts";
 
+/** As much of a pointer as a receipt keeps: a pointer may be as long as its journey's document. */
+const MAX_KEPT_PATH_CHARACTERS = 255;
+
 /** One published version of an active journey. */
 export interface ListeningJourney {
   id: string;
@@ -32,8 +35,15 @@ export function decide(
   now: number,
 ): Verdict {
   const failed = journey.filter === null ? null : journey.filter(scope);
-  if (failed !== null) return { journey, outcome: "skipped", reason: "filter_failed", detail: failed };
+  if (failed !== null) return { journey, outcome: "skipped", reason: "filter_failed", detail: kept(failed) };
   if (history === null) return { journey, outcome: "skipped", reason: "identity_required", detail: null };
   const reason = keptOutBy(journey.eligibility, history(journey), now);
   return reason === null ? { journey, outcome: "enrolled" } : { journey, outcome: "skipped", reason, detail: null };
+}
+
+function kept(clause: FailedClause): FailedClause {
+  const { path } = clause;
+  return path === null || path.length <= MAX_KEPT_PATH_CHARACTERS
+    ? clause
+    : { ...clause, path: path.slice(0, MAX_KEPT_PATH_CHARACTERS) };
 }

@@ -1,5 +1,6 @@
 // Lists: `limit`, and a cursor that callers hand back as they got it.
 import * as v from "valibot";
+import type { ListPage } from "../domain/list-page.ts";
 import type { HttpContext } from "./context.ts";
 import { Failure } from "./errors.ts";
 
@@ -64,8 +65,13 @@ export function cutPage<T>(
   positionOf: (last: T) => string,
 ): { rows: T[]; nextCursor: string | null } {
   const page = rows.slice(0, limit);
-  const last = page.at(-1);
-  return { rows: page, nextCursor: writeCursor(last !== undefined && rows.length > limit ? positionOf(last) : null) };
+  return { rows: page, nextCursor: cursorAfter({ items: page, more: rows.length > limit }, positionOf) };
+}
+
+/** The cursor that goes on after a page; `null` at the list's end. */
+export function cursorAfter<T>({ items, more }: ListPage<T>, positionOf: (last: T) => string): string | null {
+  const last = items.at(-1);
+  return writeCursor(last !== undefined && more ? positionOf(last) : null);
 }
 
 function decodeCursor(cursor: string): string | null {

@@ -2,6 +2,7 @@
 // The library's own texts quote what they received; ours never do.
 import * as v from "valibot";
 import { UUID_PATTERN } from "../domain/ids.ts";
+import { toldIssues } from "../domain/issue-list.ts";
 import { isJsonObject, type JsonObject } from "../domain/json.ts";
 import type { RequestIssue } from "../domain/errors.ts";
 import { Failure } from "./errors.ts";
@@ -10,12 +11,14 @@ import { Failure } from "./errors.ts";
  * Checks a value.
  *
  * @param under  what the issues' paths begin with, e.g. `query`
- * @throws Failure `invalid_request` with every issue
+ * @throws Failure `invalid_request` with what is wrong, see {@link toldIssues}
  */
 export function check<S extends v.GenericSchema>(schema: S, value: unknown, under?: string): v.InferOutput<S> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  throw new Failure({ code: "invalid_request", issues: result.issues.map((issue) => describe(issue, under)) });
+  const issues = result.issues.map((issue) => describe(issue, under));
+  const told = toldIssues(issues, (message) => ({ path: under ?? "body", message }));
+  throw new Failure({ code: "invalid_request", issues: told });
 }
 
 /** A free-form JSON object, passed through as parsed: a record would drop keys such as `__proto__`. */

@@ -4,7 +4,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { AlarmLanes, LANE_NAMES, type Lane, type LaneName } from "../../src/cell/alarm.ts";
-import { pokeAllCells } from "../../src/cell/watchdog.ts";
+import { pokeCells } from "../../src/cell/watchdog.ts";
 import { runAlarm } from "../support/alarm.ts";
 import { NOW_MS, stopClock } from "../support/clock.ts";
 import { accepted } from "../support/commands.ts";
@@ -237,9 +237,32 @@ describe("in a cell", () => {
     const workspace = await aWorkspace();
     const { eventId } = await accepted(workspace);
     await loseAlarm(workspace);
-    await pokeAllCells(env);
+    await pokeCells(env);
     expect(await runAlarm(workspace.cell)).toBe(true);
     expect(await rowsInD1(workspace, "user_events")).toMatchObject([{ event_id: eventId }]);
+  });
+
+  it("the watchdog visits a few workspaces a run, and each of them in turn", async () => {
+    const workspaces = [];
+    for (let i = 0; i < 5; i++) workspaces.push(await aWorkspace());
+    const ids = workspaces.map(({ id }) => id).toReversed();
+    const others = (await env.DIRECTORY_CELL.getByName("directory").list(1_000, null)).length - ids.length;
+    const poked: string[] = [];
+    const visitor = { WORKSPACE_CELL: { getByName: (id: string) => ({ poke: async () => void poked.push(id) }) } };
+    const round = async (): Promise<void> =>
+      await pokeCells({ ...visitor, DIRECTORY_CELL: env.DIRECTORY_CELL } as unknown as Env, 2);
+    await round();
+    expect(poked).toEqual(ids.slice(0, 2));
+    await round();
+    expect(poked).toEqual(ids.slice(0, 4));
+    const rounds = Math.floor((others + ids.length) / 2) + 1;
+    for (let i = 2; i < rounds; i++) await round();
+    expect(new Set(poked).size).toBe(others + ids.length);
+    expect(poked).toHaveLength(others + ids.length);
+    await round();
+    expect(poked.slice(-2)).toEqual(ids.slice(0, 2));
+    // Other tests start with the newest.
+    for (let i = 1; i < rounds; i++) await round();
   });
 
   it("a lost alarm is set again when the object starts, and the event arrives", async () => {

@@ -3,13 +3,18 @@ import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { runAlarm } from "../support/alarm.ts";
 import { NOW_MS, stopClock } from "../support/clock.ts";
-import { accepted } from "../support/commands.ts";
+import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney, aJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
 import { endRun, runsOf } from "../support/runs.ts";
 import { countInCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 
 const KEY = "order-follow-up";
+
+/** A stub's own type of these calls is too deep to unfold. */
+interface Calls {
+  changeJourney: (...args: unknown[]) => Promise<unknown>;
+}
 
 stopClock();
 
@@ -233,7 +238,54 @@ describe("a journey's state", () => {
   });
 });
 
+describe("journeys that listen to one event name", () => {
+  async function activate(workspace: TestWorkspace, key: string): Promise<unknown> {
+    return await (workspace.cell as unknown as Calls).changeJourney(OPERATOR, key, "activate");
+  }
+
+  it("are at most 200 at a time, and the next is refused in plain words", async () => {
+    const workspace = await aWorkspace();
+    for (let i = 0; i < 200; i++) await anActiveJourney(workspace.cell, { key: `j${i}` });
+    await aJourney(workspace.cell, { key: "one-too-many" });
+    expect(await activate(workspace, "one-too-many")).toEqual({
+      ok: false,
+      error: {
+        code: "invalid_journey",
+        issues: [
+          {
+            path: "entry.event",
+            stepId: null,
+            message: "200 active journeys start with this event already. Pause or archive one of them first.",
+          },
+        ],
+      },
+    });
+    expect((await readJourney(workspace.cell, "one-too-many")).status).toBe("draft");
+    expect((await accepted(workspace)).matched).toBe(200);
+    // One of the 200 may be published again, another name is free, and a place that was given up can be taken.
+    await editJourney(workspace.cell, "j0", { name: "Second" });
+    expect(await activate(workspace, "j0")).toMatchObject({ ok: true });
+    await anActiveJourney(workspace.cell, { key: "other", entry: { event: "order.refunded" } });
+    await changeJourney(workspace.cell, "j0", "pause");
+    expect(await activate(workspace, "one-too-many")).toMatchObject({ ok: true });
+  });
+});
+
 describe("counts", () => {
+  it("of active runs come from the counters alone: no journey view reads the runs", async () => {
+    const workspace = await aWorkspace();
+    await anActiveJourney(workspace.cell, { eligibility: { reentry: "always", maxActive: 9 } });
+    for (let i = 0; i < 5; i++) await accepted(workspace);
+    await endRun(workspace, (await runsOf(workspace))[0]?.id ?? "");
+    expect((await readJourney(workspace.cell, KEY)).counts).toMatchObject({ enrolled: 5, active: 4 });
+    await queryCell(
+      workspace,
+      `DELETE FROM enrollments WHERE id = (SELECT min(id) FROM enrollments WHERE status = 'active')`,
+    );
+    expect((await readJourney(workspace.cell, KEY)).counts).toMatchObject({ enrolled: 5, active: 4 });
+    expect((await workspace.cell.health()).conservation).toMatchObject({ enrolled: 5, active: 3, holds: false });
+  });
+
   it("say the same before and after they are settled, and after a restart", async () => {
     const workspace = await aWorkspace();
     await anActiveJourney(workspace.cell);

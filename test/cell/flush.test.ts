@@ -4,10 +4,11 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Accepted } from "../../src/cell/command.ts";
 import { Outbox } from "../../src/cell/outbox.ts";
+import * as projector from "../../src/d1/projector.ts";
 import { UPSERT_PROFILES } from "../../src/d1/profiles.ts";
 import { runAlarm } from "../support/alarm.ts";
 import { stopClock } from "../support/clock.ts";
-import { aCommand, accepted, claimsOf, OPERATOR } from "../support/commands.ts";
+import { aCommand, accepted, claimsOf, OPERATOR, thrownBy } from "../support/commands.ts";
 import { aroundWrites, d1GoesAway, d1LosesReplies } from "../support/d1-faults.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
 import { countInCell, dumpCell, queryCell, rowsInD1 } from "../support/tables.ts";
@@ -80,6 +81,20 @@ describe("the flush", () => {
     await runAlarm(workspace.cell);
     expect(await countInCell(workspace, "outbox_events")).toBe(0);
     expect(await idsInD1(workspace)).toHaveLength(1_200);
+  });
+
+  it("never has more large profiles in memory than one batch", async () => {
+    const workspace = await aWorkspace();
+    const propertiesJson = JSON.stringify({ text: "x".repeat(400_000) });
+    for (let i = 0; i < 8; i++) {
+      await accepted(workspace, { identities: { email: `p${i}@example.com` }, propertiesJson });
+    }
+    const projected = vi.spyOn(projector, "project");
+    await runAlarm(workspace.cell);
+    const batches = projected.mock.calls.filter(([, , table]) => table === "profiles").map(([, , , rows]) => rows);
+    expect(batches.map((rows) => rows.length)).toEqual([3, 3, 2]);
+    expect(await rowsInD1(workspace, "profiles")).toHaveLength(8);
+    expect(await isDrained(workspace)).toBe(true);
   });
 
   it("leaves nothing uncounted that comes while D1 writes, even when the object stops right after", async () => {
@@ -194,6 +209,39 @@ describe("when D1 commits and its reply is lost", () => {
   });
 });
 
+describe("a transaction that fails", () => {
+  it("leaves the outbox's size as it was, and counts nothing again", async () => {
+    const workspace = await aWorkspace();
+    await accepted(workspace);
+    const { bytes } = await runInDurableObject(workspace.cell, (_, { storage }) => new Outbox(storage.sql).size());
+    const restored = vi.spyOn(Outbox.prototype, "restore");
+    const failing = vi.spyOn(Outbox.prototype, "putEvent").mockImplementationOnce(function fail(this: Outbox, row) {
+      failing.mockRestore();
+      this.putEvent(row);
+      throw new Error("after the row was put");
+    });
+    expect(await thrownBy(workspace, async (cell) => await cell.accept(OPERATOR, aCommand()))).toMatch(/after the row/);
+    expect(restored).toHaveBeenCalledWith({ events: 1, bytes });
+    expect(await workspace.cell.health()).toMatchObject({ outbox: 1 });
+  });
+});
+
+describe("what a failing flush logs", () => {
+  it("is the error's name and its places, never its text", async () => {
+    const workspace = await aWorkspace();
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    vi.spyOn(Outbox.prototype, "oldestEvents").mockImplementation(() => {
+      throw new TypeError("cannot read alex@example.com");
+    });
+    await accepted(workspace);
+    await runAlarm(workspace.cell);
+    const [line] = logged.mock.calls.map(([text]) => JSON.parse(String(text)) as Record<string, unknown>);
+    expect(line).toEqual({ level: "error", at: "alarm", lane: "flush", error: "TypeError", where: expect.any(Array) });
+    expect(line?.where).toContainEqual(expect.stringMatching(/^at .*flushEvents/));
+    expect(JSON.stringify(logged.mock.calls)).not.toContain("alex@example.com");
+  });
+});
+
 describe("a row that D1 refuses for good", () => {
   it("is put aside, the others arrive, and the event stays readable by id", async () => {
     const workspace = await aWorkspace();
@@ -230,6 +278,73 @@ describe("a row that D1 refuses for good", () => {
   });
 });
 
+describe("a profile that D1 refuses again and again", () => {
+  it("is in quarantine once, as it was the last time", async () => {
+    const workspace = await aWorkspace();
+    const { profileId } = await accepted(workspace);
+    for (const [rev, letter] of [
+      [2, "x"],
+      [3, "y"],
+    ] as const) {
+      const properties = JSON.stringify({ [letter]: '"'.repeat(900_000) });
+      await queryCell(
+        workspace,
+        `UPDATE profiles SET properties = ?, rev = ? WHERE id = ?`,
+        properties,
+        rev,
+        profileId,
+      );
+      await queryCell(workspace, `INSERT OR IGNORE INTO outbox_changes VALUES ('profiles', ?, 0)`, profileId);
+      // Something to flush for.
+      await accepted(workspace, { identities: { email: `${letter}@example.com` } });
+      await drain(workspace);
+    }
+    expect(await queryCell(workspace, `SELECT row_id, row ->> '$.rev' AS rev FROM quarantine`)).toEqual([
+      { row_id: profileId, rev: 3 },
+    ]);
+    expect((await workspace.cell.health()).quarantined).toBe(1);
+  });
+});
+
+describe("how far D1 is behind", () => {
+  /** D1 takes events and no profiles. */
+  function profilesGoAway(): void {
+    aroundWrites("profiles", async () => await Promise.reject(new Error("D1_ERROR: Network connection lost.")));
+  }
+
+  it("covers profiles that wait, from when they first changed", async () => {
+    const workspace = await aWorkspace();
+    profilesGoAway();
+    const start = Date.now();
+    await accepted(workspace, { propertiesJson: '{"n":1}' });
+    await runAlarm(workspace.cell, A_MINUTE_MS);
+    await accepted(workspace, { propertiesJson: '{"n":2}' });
+    await runAlarm(workspace.cell, A_MINUTE_MS);
+    expect(await workspace.cell.health()).toMatchObject({
+      outbox: 0,
+      outboxChanges: 1,
+      oldestOutboxSeconds: 0,
+      projectionLagSeconds: (Date.now() - start) / 1_000,
+    });
+    vi.restoreAllMocks();
+    await drain(workspace);
+    expect(await workspace.cell.health()).toMatchObject({ outboxChanges: 0, projectionLagSeconds: 0 });
+  });
+
+  it("is counted anew for a profile that D1 has in an earlier state", async () => {
+    const workspace = await aWorkspace();
+    let writes = 0;
+    aroundWrites("profiles", async (write) => {
+      writes += 1;
+      await accepted(fromInside(workspace), { propertiesJson: `{"n":${writes}}` });
+      return await write();
+    });
+    await accepted(workspace, { propertiesJson: '{"n":0}' });
+    for (let run = 0; run < 5; run++) await runAlarm(workspace.cell, A_MINUTE_MS);
+    expect(await workspace.cell.health()).toMatchObject({ outboxChanges: 1, projectionLagSeconds: 0 });
+  });
+});
+
 describe("an outbox past its bound", () => {
   it("answers 503 with Retry-After, writes nothing, and still answers replays", async () => {
     const workspace = await aWorkspace();
@@ -256,9 +371,7 @@ describe("an outbox past its bound", () => {
       const bytes = new TextEncoder().encode(first?.json).byteLength;
       expect(outbox.bytes).toBe(bytes);
       outbox.putEvent({ ...JSON.parse(first?.json ?? ""), event_id: "0" });
-      const total = outbox.bytes;
-      outbox.reload();
-      expect(outbox.bytes).toBe(total);
+      expect(new Outbox(storage.sql).size()).toEqual(outbox.size());
       outbox.removeEvents(outbox.oldestEvents(2, Number.MAX_SAFE_INTEGER));
       expect([outbox.bytes, outbox.events]).toEqual([0, 0]);
     });

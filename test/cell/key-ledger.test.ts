@@ -113,6 +113,24 @@ describe("a key", () => {
   });
 });
 
+describe("a key recorded while a rotation spreads", () => {
+  const [newest, oldest] = LEDGER_SECRETS.after.split(",") as [string, string];
+
+  it.each([
+    ["<old>,<new>", `${oldest},${newest}`, "<new>,<old>", `${newest},${oldest}`],
+    ["<new>,<old>", `${newest},${oldest}`, "<old>,<new>", `${oldest},${newest}`],
+    ["<old>", oldest, "<old>,<new>", `${oldest},${newest}`],
+    ["<old>,<new>", `${oldest},${newest}`, "<old>", oldest],
+  ])("$0 is found under $2", async (_, recordedUnder, __, readUnder) => {
+    await withLedger((ledger) => {
+      const outcome = anOutcome();
+      ledger.record(claimsUnder(recordedUnder, "w", "k", { total: 1 })[0] as never, outcome);
+      expect(ledger.find(claimsUnder(readUnder, "w", "k", { total: 1 }))).toEqual({ kind: "replay", outcome });
+      expect(ledger.find(claimsUnder(readUnder, "w", "k", { total: 2 }))).toEqual({ kind: "conflict" });
+    });
+  });
+});
+
 describe("retention", () => {
   it.each([
     ["the default, visited hourly", 30 * DAY_MS, [HOUR_MS]],

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as health from "../../src/d1/health.ts";
 import { type KeyLedger, MIN_RETENTION_MS } from "../../src/cell/key-ledger.ts";
 import { RetentionLane } from "../../src/cell/retention-lane.ts";
+import type { EventCut } from "../../src/cell/workspace-store.ts";
 import { runAlarm } from "../support/alarm.ts";
 import { NOW_MS, stopClock } from "../support/clock.ts";
 import { accepted } from "../support/commands.ts";
@@ -59,12 +61,31 @@ describe("retention", () => {
   });
 });
 
+describe("a clock that was far ahead and is set back", () => {
+  it("holds up neither the cleanup nor the ledger's generations", async () => {
+    const workspace = await aWorkspace();
+    await runAt(workspace, NOW_MS + 1_000 * DAY_MS);
+    const state = async () =>
+      (
+        await queryCell<{ cleaned: number; started: number; newest: number }>(
+          workspace,
+          `SELECT last_cleanup_at AS cleaned, max(started_at) AS started, max(generation) AS newest
+             FROM workspace, ledger_generations`,
+        )
+      )[0];
+    await runAt(workspace, NOW_MS + 2 * DAY_MS);
+    const back = await state();
+    expect(back).toMatchObject({ cleaned: Date.now(), started: Date.now() });
+    await runAt(workspace, NOW_MS + 10 * DAY_MS);
+    expect((await state())?.newest).toBe((back?.newest ?? 0) + 1);
+  });
+});
+
 describe("a database past its bound", () => {
   const SIZE = 8_000_000_000;
   const PARTS = {
     db: env.DB,
     ledger: { rotate: () => undefined } as unknown as KeyLedger,
-    cleanedUp: () => undefined,
     transaction: (run: () => void) => run(),
   };
 
@@ -76,8 +97,9 @@ describe("a database past its bound", () => {
       ledgerRetentionMs: MIN_RETENTION_MS,
       eventRetentionMs: 10 * DAY_MS,
       lastCleanupAt: 0,
+      lastD1Bytes: null,
+      eventCutMs: 0,
     };
-    const lane = new RetentionLane({ ...PARTS, workspace: () => retention });
     const bounds: string[] = [];
     const prepare = env.DB.prepare.bind(env.DB);
     vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
@@ -94,10 +116,24 @@ describe("a database past its bound", () => {
     const sized = vi.spyOn(health, "readModelHealth");
     for (const bytes of sizes) {
       sized.mockResolvedValueOnce({ bytes, oldestEventId: null, schemaVersion: 1 });
-      await lane.run(Date.now() + 5_000);
+      const cleanedUp = (_: number, cut: EventCut) => Object.assign(retention, cut);
+      await new RetentionLane({ ...PARTS, cleanedUp, workspace: () => retention }).run(Date.now() + 5_000);
     }
     return bounds.map((id) => (Date.now() - Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16)) / DAY_MS);
   }
+
+  it("is remembered by a cell that stops in between", async () => {
+    const workspace = await aWorkspace();
+    const sized = vi.spyOn(health, "readModelHealth");
+    for (const hour of [1, 2, 3]) {
+      sized.mockResolvedValueOnce({ bytes: SIZE + hour, oldestEventId: null, schemaVersion: 1 });
+      await runAt(workspace, NOW_MS + hour * 3_700_000);
+      await evictDurableObject(workspace.cell);
+    }
+    expect(await queryCell(workspace, "SELECT last_d1_bytes, event_cut_ms FROM workspace")).toEqual([
+      { last_d1_bytes: SIZE + 3, event_cut_ms: 2 * DAY_MS },
+    ]);
+  });
 
   it("keeps events a day less for each hour in which it still grows, and at least a day", async () => {
     const growing = Array.from({ length: 12 }, (_, hour) => SIZE + hour);

@@ -4,7 +4,8 @@ export const VERSION_1_TABLES: readonly string[] = [
   `CREATE TABLE workspace (
      id TEXT PRIMARY KEY, name TEXT NOT NULL, timezone TEXT NOT NULL, settings TEXT NOT NULL,
      created_at INTEGER NOT NULL,
-     last_event_id TEXT NOT NULL DEFAULT '', last_cleanup_at INTEGER NOT NULL DEFAULT 0
+     last_event_id TEXT NOT NULL DEFAULT '', last_cleanup_at INTEGER NOT NULL DEFAULT 0,
+     last_d1_bytes INTEGER, event_cut_ms INTEGER NOT NULL DEFAULT 0
    ) WITHOUT ROWID`,
   `CREATE TABLE api_keys (
      id TEXT PRIMARY KEY, kind TEXT NOT NULL, label TEXT NOT NULL, scopes INTEGER NOT NULL,
@@ -64,12 +65,12 @@ export const VERSION_1_TABLES: readonly string[] = [
      place INTEGER PRIMARY KEY, event_id TEXT NOT NULL, row TEXT NOT NULL
    )`,
   `CREATE TABLE outbox_changes (
-     table_name TEXT NOT NULL, row_id TEXT NOT NULL,
+     table_name TEXT NOT NULL, row_id TEXT NOT NULL, marked_at INTEGER NOT NULL,
      PRIMARY KEY (table_name, row_id)
    ) WITHOUT ROWID`,
   `CREATE TABLE quarantine (
      id TEXT PRIMARY KEY, at INTEGER NOT NULL, table_name TEXT NOT NULL, row_id TEXT NOT NULL,
      error TEXT NOT NULL, row TEXT NOT NULL
    ) WITHOUT ROWID`,
-  `CREATE INDEX quarantine_by_row ON quarantine (table_name, row_id)`,
+  `CREATE UNIQUE INDEX quarantine_by_row ON quarantine (table_name, row_id)`,
 ];

@@ -3,13 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { listEnrollments } from "../../src/d1/enrollments.ts";
 import { readModelHealth } from "../../src/d1/health.ts";
 import { listProfiles } from "../../src/d1/profiles.ts";
-import {
-  deleteEventsBefore,
-  listEvents,
-  oldestEventId,
-  readEvent,
-  type EventFilters,
-} from "../../src/d1/user-events.ts";
+import { deleteEventsBefore, listEvents, readEvent, type EventFilters } from "../../src/d1/user-events.ts";
 import { aUserEventRow, aWorkspace, given } from "./builders.ts";
 
 afterEach(() => {
@@ -156,7 +150,6 @@ describe("other reads of events", () => {
   it("never scan user_events", async () => {
     const reads = [
       () => readEvent(env.DB, "w", "e"),
-      () => oldestEventId(env.DB, "w"),
       () => deleteEventsBefore(env.DB, "w", 1, 10),
       () => readModelHealth(env.DB, ["w"]),
     ];
@@ -194,9 +187,8 @@ describe("profile lists", () => {
 
   it("look named profiles up by their key", async () => {
     const steps = await plansOf(() => listProfiles(env.DB, "w", { profileIds: ["p"] }, { limit: 50, cursor: null }));
-    expect(searchesOf(steps)).toEqual([
-      "SEARCH profiles USING PRIMARY KEY (workspace_id=? AND profile_id=?)",
-      "SEARCH profiles USING PRIMARY KEY (workspace_id=? AND profile_id=?)",
-    ]);
+    expect(new Set(searchesOf(steps))).toEqual(
+      new Set(["SEARCH profiles USING PRIMARY KEY (workspace_id=? AND profile_id=?)"]),
+    );
   });
 });

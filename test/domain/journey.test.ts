@@ -260,7 +260,6 @@ describe("compileJourney", () => {
       reentry: { kind: "once" },
       maxActive: 1,
       firstStepId: "rest",
-      entryEvent: "order.created",
     });
   });
 
@@ -282,11 +281,6 @@ describe("compileJourney", () => {
     const scope = (total: number) => ({ event: () => ({ total }), profile: () => ({ plan: "Pro" }) });
     expect(filter?.(scope(40))).toBeNull();
     expect(filter?.(scope(39))).toEqual({ path: "/event/total", operator: "gte" });
-  });
-
-  it("listens to no event when only a trigger starts it", () => {
-    const compiled = compileJourney(definitionOf(aJourneyDocument({ entry: { api: true } })));
-    expect(compiled).toMatchObject({ entryEvent: null, filter: null });
   });
 });
 

@@ -34,6 +34,11 @@ describe("decide", () => {
     });
   });
 
+  it("cuts the place of a failed clause, so that many journeys' reasons fit into one row", () => {
+    const journey = aListeningJourney({ filter: () => ({ ...FAILED, path: `/${"x".repeat(1_000)}` }) });
+    expect(decide(journey, SCOPE, () => NEVER, 0)).toMatchObject({ detail: { path: `/${"x".repeat(254)}` } });
+  });
+
   it("says which rule kept the person out, with no detail", () => {
     const journey = aListeningJourney();
     const verdict = decide(journey, SCOPE, () => ({ lastStartedAt: 0, active: 0 }), 1);

@@ -1,5 +1,5 @@
 // Runs in a cell: their rows, and a way to end them as a later step will.
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { EnrollmentStore } from "../../src/cell/enrollment-store.ts";
 import { Outbox } from "../../src/cell/outbox.ts";
 import type { EnrollmentStatus } from "../../src/domain/enrollment.ts";
@@ -25,7 +25,7 @@ export async function runsOf(workspace: TestWorkspace): Promise<RunRow[]> {
   );
 }
 
-/** Ends a run. */
+/** Ends a run, through a store of its own: the object then starts anew, since it counts on being the only writer. */
 export async function endRun(
   workspace: TestWorkspace,
   id: string,
@@ -39,4 +39,5 @@ export async function endRun(
       enrollments.end(run, status, "test", Date.now());
     });
   });
+  await evictDurableObject(workspace.cell);
 }

@@ -28,7 +28,7 @@ export function checkSteps(input: unknown): { steps: Step[]; issues: DefinitionI
   raw.forEach((step, index) => {
     const result = checkStep(step, `steps.${index}`, known);
     if (result.step !== null) steps.push(result.step);
-    issues.push(...result.issues);
+    for (const issue of result.issues) issues.push(issue);
     const id = ids[index];
     if (id != null && ids.indexOf(id) < index) {
       const message = `The id ${quote(id)} stands for more than one step; each step needs an id of its own.`;
@@ -55,7 +55,7 @@ function checkStep(
   }
   const { schema, targets } = kind ?? untypedStep;
   const result = v.safeParse(schema as v.GenericSchema<unknown, Step>, input);
-  if (!result.success) issues.push(...issuesOf(result.issues, path, id));
+  if (!result.success) for (const issue of issuesOf(result.issues, path, id)) issues.push(issue);
   for (const target of targets(input)) {
     // What is no step id at all has been told as such.
     if (!isStepId(target.stepId) || known.has(target.stepId)) continue;

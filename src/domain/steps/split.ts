@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { fields, stepId } from "../definition-fields.ts";
 import { isJsonObject } from "../json.ts";
+import { listOf } from "../shapes.ts";
 import { namedIn, stepKind } from "./step-kind.ts";
 
 export const MAX_SPLIT_BRANCHES = 20;
@@ -12,7 +13,7 @@ export const splitStep = stepKind(
   "split",
   {
     branches: v.pipe(
-      v.array(
+      listOf(
         fields({
           weight: v.pipe(
             v.number(WEIGHT_MESSAGE),
@@ -20,18 +21,20 @@ export const splitStep = stepKind(
           ),
           next: stepId,
         }),
+        MAX_SPLIT_BRANCHES,
         BRANCHES_MESSAGE,
       ),
       v.minLength(1, BRANCHES_MESSAGE),
-      v.maxLength(MAX_SPLIT_BRANCHES, BRANCHES_MESSAGE),
     ),
   },
   ({ branches }) => {
     if (!Array.isArray(branches)) return [];
-    return branches.flatMap((branch, i) =>
-      isJsonObject(branch)
-        ? namedIn(branch, "next").map(({ field, stepId: id }) => ({ field: `branches.${i}.${field}`, stepId: id }))
-        : [],
-    );
+    return branches
+      .slice(0, MAX_SPLIT_BRANCHES)
+      .flatMap((branch, i) =>
+        isJsonObject(branch)
+          ? namedIn(branch, "next").map(({ field, stepId: id }) => ({ field: `branches.${i}.${field}`, stepId: id }))
+          : [],
+      );
   },
 );

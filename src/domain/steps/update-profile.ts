@@ -10,17 +10,21 @@ import {
   type StateReference,
 } from "../definition-fields.ts";
 import { isJsonObject, type Json } from "../json.ts";
+import { dotPath } from "../quote.ts";
+import { listOf } from "../shapes.ts";
 import { stepKind } from "./step-kind.ts";
 
 export type PropertyValues = Record<string, Json | StateReference>;
 
 const propertyName = text();
-const UNSET_MESSAGE = "A list of property names is needed here.";
+/** Names in one `unset`. */
+export const MAX_UNSET_PROPERTIES = 200;
+const UNSET_MESSAGE = `A list of at most ${MAX_UNSET_PROPERTIES} property names is needed here.`;
 const step = stepKind("update_profile", {
   set: v.exactOptional(
     freeForm<PropertyValues>("Property names with the value to write, or { $state: path } to read it from.", setIssues),
   ),
-  unset: v.exactOptional(v.array(propertyName, UNSET_MESSAGE)),
+  unset: v.exactOptional(listOf(propertyName, MAX_UNSET_PROPERTIES, UNSET_MESSAGE)),
 });
 
 export const updateProfileStep = {
@@ -41,9 +45,10 @@ export const updateProfileStep = {
 function setIssues(set: unknown): FieldIssue[] {
   if (!isJsonObject(set)) return [{ path: "", message: "An object of property names and values is needed here." }];
   return Object.entries(set).flatMap(([name, value]) => {
+    const path = dotPath([name]);
     if (!v.is(propertyName, name)) {
-      return [{ path: name, message: `The name of a property has 1 to ${MAX_NAME_CHARACTERS} characters.` }];
+      return [{ path, message: `The name of a property has 1 to ${MAX_NAME_CHARACTERS} characters.` }];
     }
-    return isMeantAsReference(value) ? referenceIssues(value, name) : [];
+    return isMeantAsReference(value) ? referenceIssues(value, path) : [];
   });
 }

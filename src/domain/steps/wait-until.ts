@@ -1,6 +1,7 @@
 // `wait_until`: waits for the next time of day, on given weekdays, in a time zone.
 import * as v from "valibot";
 import { orReference, text } from "../definition-fields.ts";
+import { listOf } from "../shapes.ts";
 import { isTimeZone } from "../time-zone.ts";
 import { stepKind } from "./step-kind.ts";
 
@@ -17,7 +18,7 @@ export const waitUntilStep = stepKind("wait_until", {
   /** Without it: every day. */
   weekdays: v.exactOptional(
     v.pipe(
-      v.array(v.picklist(WEEKDAYS, WEEKDAYS_MESSAGE), WEEKDAYS_MESSAGE),
+      listOf(v.picklist(WEEKDAYS, WEEKDAYS_MESSAGE), WEEKDAYS.length, WEEKDAYS_MESSAGE),
       v.minLength(1, WEEKDAYS_MESSAGE),
       v.check((days) => new Set(days).size === days.length, WEEKDAYS_MESSAGE),
     ),

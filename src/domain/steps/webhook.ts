@@ -9,6 +9,7 @@ import {
   type StateReference,
 } from "../definition-fields.ts";
 import { isJsonObject, type Json } from "../json.ts";
+import { dotPath } from "../quote.ts";
 import { stepKind } from "./step-kind.ts";
 
 const MAX_URL_CHARACTERS = 2048;
@@ -45,7 +46,7 @@ const step = stepKind(
     ),
     /** Without it: the standard body of a journey step. */
     body: v.exactOptional(
-      freeForm<Json>("JSON in which any value may be { $state: path }.", (value) => bodyIssues(value, "")),
+      freeForm<Json>("JSON in which any value may be { $state: path }.", (value) => bodyIssues(value, [])),
     ),
     /** Without it: "continue". */
     onFailure: v.exactOptional(
@@ -83,15 +84,16 @@ function isAllowedUrl(value: string): boolean {
 function headerIssues(headers: unknown): FieldIssue[] {
   if (!isJsonObject(headers)) return [{ path: "", message: "An object of header names and values is needed here." }];
   return Object.entries(headers).flatMap(([name, value]) => {
-    if (!HEADER_NAME.test(name)) return [{ path: name, message: "This is not a valid name for an HTTP header." }];
-    if (isMeantAsReference(value)) return referenceIssues(value, name);
+    const path = dotPath([name]);
+    if (!HEADER_NAME.test(name)) return [{ path, message: "This is not a valid name for an HTTP header." }];
+    if (isMeantAsReference(value)) return referenceIssues(value, path);
     if (typeof value === "string" && HEADER_VALUE.test(value)) return [];
-    return [{ path: name, message: 'A header holds one line of text or { "$state": path }.' }];
+    return [{ path, message: 'A header holds one line of text or { "$state": path }.' }];
   });
 }
 
-function bodyIssues(value: unknown, path: string): FieldIssue[] {
-  if (isMeantAsReference(value)) return referenceIssues(value, path);
+function bodyIssues(value: unknown, path: readonly string[]): FieldIssue[] {
+  if (isMeantAsReference(value)) return referenceIssues(value, dotPath(path));
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, child]) => bodyIssues(child, path === "" ? key : `${path}.${key}`));
+  return Object.entries(value).flatMap(([key, child]) => bodyIssues(child, [...path, key]));
 }

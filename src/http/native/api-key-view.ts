@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { ApiKey } from "../../cell/api-keys.ts";
 import { SCOPES, type KeyKind, type Scope } from "../../domain/scopes.ts";
+import { listOf } from "../../domain/shapes.ts";
 import { id, instant } from "../answer-fields.ts";
 import { shortText } from "../validation.ts";
 
@@ -17,7 +18,7 @@ export const newApiKey = v.pipe(
     kind: v.exactOptional(v.picklist(KINDS, "Must be secret or write.")),
     label: shortText,
     scopes: v.pipe(
-      v.array(v.picklist(SCOPES, SCOPES_MESSAGE), SCOPES_MESSAGE),
+      listOf(v.picklist(SCOPES, SCOPES_MESSAGE), SCOPES.length, SCOPES_MESSAGE),
       v.minLength(1, SCOPES_MESSAGE),
       v.check((scopes) => new Set(scopes).size === scopes.length, SCOPES_MESSAGE),
     ),

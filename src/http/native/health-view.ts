@@ -3,14 +3,17 @@ import * as v from "valibot";
 import type { CellHealth } from "../../cell/cell-health.ts";
 import { count, id, instant } from "../answer-fields.ts";
 
-const MAX_OUTBOX_AGE_SECONDS = 60;
+const MAX_LAG_SECONDS = 60;
 
 const seconds = v.pipe(v.number(), v.minValue(0));
 
 /** A cell that cannot be reached says nothing: its fields are `null`. */
 const workspaceHealth = v.object({
   workspaceId: id,
+  /** Events on their way to the read model. */
   outbox: v.nullable(count),
+  /** Profiles and enrollments whose row there is behind. */
+  outboxChanges: v.nullable(count),
   oldestOutboxSeconds: v.nullable(seconds),
   projectionLagSeconds: v.nullable(seconds),
   quarantined: v.nullable(count),
@@ -48,6 +51,7 @@ export function workspaceHealthView(workspaceId: string, health: CellHealth | nu
   return {
     workspaceId,
     outbox: health?.outbox ?? null,
+    outboxChanges: health?.outboxChanges ?? null,
     oldestOutboxSeconds: health?.oldestOutboxSeconds ?? null,
     projectionLagSeconds: health?.projectionLagSeconds ?? null,
     quarantined: health?.quarantined ?? null,
@@ -58,11 +62,11 @@ export function workspaceHealthView(workspaceId: string, health: CellHealth | nu
 
 /** What is wrong with a workspace, in plain words. */
 export function complaintsOf(health: WorkspaceHealth): string[] {
-  const { workspaceId, conservation, oldestOutboxSeconds, quarantined } = health;
+  const { workspaceId, conservation, projectionLagSeconds, quarantined } = health;
   const complaints: string[] = [];
   if (conservation === null) complaints.push("its cell cannot be reached");
-  if ((oldestOutboxSeconds ?? 0) > MAX_OUTBOX_AGE_SECONDS) {
-    complaints.push(`events have waited for the read model for over ${MAX_OUTBOX_AGE_SECONDS} seconds`);
+  if ((projectionLagSeconds ?? 0) > MAX_LAG_SECONDS) {
+    complaints.push(`the read model has been behind for over ${MAX_LAG_SECONDS} seconds`);
   }
   if ((quarantined ?? 0) > 0) complaints.push("rows are in quarantine");
   if (conservation?.holds === false) complaints.push("its enrollments do not add up");

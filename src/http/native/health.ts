@@ -13,11 +13,18 @@ import { operatorIfAny } from "../middleware/credentials.ts";
 import { described } from "../operation.ts";
 import { cutPage, readCursor } from "../pagination.ts";
 import { complaintsOf, healthAnswer, workspaceHealthView, type WorkspaceHealth } from "./health-view.ts";
+import { RecentAnswer } from "./recent-answer.ts";
 
 const WORKSPACES_PER_PAGE = 50;
 
 const D1_AWAY = "D1 is away: events are accepted, lists and searches wait.";
-const OBJECTS_AWAY = "The Durable Objects cannot be reached: events cannot be accepted.";
+const DIRECTORY_AWAY =
+  "The directory of workspaces cannot be reached: events are accepted, workspaces and keys cannot be made or listed.";
+const PLATFORM_AWAY = "Neither Durable Objects nor D1 can be reached: events cannot be accepted.";
+
+/** Anyone may ask, as often as they like: the directory is one object, and must not pay for each question. */
+const RECENT_MS = 1_000;
+const recentFindings = new RecentAnswer<Findings>(RECENT_MS);
 
 const NO_STORE = { "cache-control": "no-store" };
 
@@ -55,11 +62,20 @@ health.get(
 );
 
 async function publicView(c: HttpContext): Promise<Response> {
-  const [d1, objects] = await Promise.all([ping(c.env.DB), orNull(pingDirectory(c))]);
-  return answer(c, {
-    unavailable: objects === null ? [OBJECTS_AWAY] : [],
-    degraded: d1 ? [] : [D1_AWAY],
+  const findings = await recentFindings.read(async () => {
+    const [d1, directory] = await Promise.all([ping(c.env.DB), orNull(pingDirectory(c))]);
+    return findingsOf({ d1, directory: directory !== null });
   });
+  return answer(c, findings);
+}
+
+/** Accepting an event needs its own workspace's object only. That those are away shows when all else is away too. */
+function findingsOf(reached: { d1: boolean; directory: boolean }): Findings {
+  if (!reached.d1 && !reached.directory) return { unavailable: [PLATFORM_AWAY], degraded: [] };
+  return {
+    unavailable: [],
+    degraded: [...(reached.d1 ? [] : [D1_AWAY]), ...(reached.directory ? [] : [DIRECTORY_AWAY])],
+  };
 }
 
 async function operatorsView(c: HttpContext): Promise<Response> {
@@ -75,12 +91,10 @@ async function operatorsView(c: HttpContext): Promise<Response> {
     Promise.all(ids.map(async (id) => await workspaceHealthOf(c, id))),
   ]);
   const oldest = d1?.oldestEventId ?? null;
+  const { unavailable, degraded } = findingsOf({ d1: d1 !== null, directory: found !== null });
   return answer(
     c,
-    {
-      unavailable: found === null ? [OBJECTS_AWAY] : [],
-      degraded: [...(d1 === null ? [D1_AWAY] : []), ...workspaces.flatMap(complaintsOf)],
-    },
+    { unavailable, degraded: [...degraded, ...workspaces.flatMap(complaintsOf)] },
     {
       version,
       schema: { cell: CELL_SCHEMA_VERSION, d1: d1?.schemaVersion ?? null },

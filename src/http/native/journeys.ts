@@ -11,7 +11,7 @@ import { Failure } from "../errors.ts";
 import { JOURNEY_LIMITS, readJsonObject } from "../json-body.ts";
 import { apiKey } from "../middleware/credentials.ts";
 import { described } from "../operation.ts";
-import { cutPage, listOf, readPage, writeCursor } from "../pagination.ts";
+import { cursorAfter, listOf, readPage, writeCursor } from "../pagination.ts";
 import { check, profileId, shortText } from "../validation.ts";
 import { ENROLLMENT_STATUSES, enrollmentItem, enrollmentItemView } from "./enrollment-view.ts";
 import {
@@ -78,9 +78,8 @@ journeys.get(
     },
     async (c) => {
       const { limit, before } = readPage(c, (text) => UUID_PATTERN.test(text));
-      const found = await askCell(c, async (cell, caller) => await cell.listJourneys(caller, limit + 1, before));
-      const { rows, nextCursor } = cutPage(found, limit, (last) => last.id);
-      return c.json({ items: rows, nextCursor }, 200);
+      const page = await askCell(c, async (cell, caller) => await cell.listJourneys(caller, limit, before));
+      return c.json({ items: page.items, nextCursor: cursorAfter(page, (last) => last.id) }, 200);
     },
   ),
 );
@@ -144,7 +143,7 @@ for (const change of Object.keys(CHANGES) as JourneyChange[]) {
           change === "pause"
             ? ["journey_archived", "journey_not_active"]
             : change === "activate"
-              ? ["journey_archived"]
+              ? ["invalid_journey", "journey_archived"]
               : [],
       },
       async (c) => {
@@ -169,12 +168,12 @@ journeys.get(
       const key = c.req.param("key");
       const { limit, before } = readPage(c, (text) => VERSION_PATTERN.test(text));
       const position = before === null ? null : Number(before);
-      const found = await askCell(
+      const page = await askCell(
         c,
-        async (cell, caller) => await cell.listJourneyVersions(caller, key, limit + 1, position),
+        async (cell, caller) => await cell.listJourneyVersions(caller, key, limit, position),
       );
-      const { rows, nextCursor } = cutPage(found, limit, (last) => String(last.version));
-      return c.json({ items: rows.map(journeyVersionView), nextCursor }, 200);
+      const nextCursor = cursorAfter(page, (last) => String(last.version));
+      return c.json({ items: page.items.map(journeyVersionView), nextCursor }, 200);
     },
   ),
 );

@@ -3,28 +3,33 @@ import * as v from "valibot";
 import type { ProfileCursor, ProfileQuery } from "../../d1/profiles.ts";
 import { UUID_PATTERN } from "../../domain/ids.ts";
 import type { Json } from "../../domain/json.ts";
+import { listOf, objectOf } from "../../domain/shapes.ts";
 import { MAX_LIMIT, readCursor, writeCursor } from "../pagination.ts";
 
 /** A filter is looked at for each profile that a search walks over: these bound what one search can cost. */
 const MAX_PROFILE_IDS = 1_000;
 const MAX_PROPERTY_CLAUSES = 20;
-const MAX_CLAUSE_VALUES = 100;
+/** Over all clauses: each profile is compared with each value. */
+const MAX_FILTER_VALUES = 100;
 const MAX_SEARCH_CHARACTERS = 320;
 const DEFAULT_LIMIT = 50;
 
 const LIMIT_MESSAGE = `Must be a whole number from 1 to ${MAX_LIMIT}.`;
 const POSITION_PATTERN = /^(next|previous) (\S+)$/;
 
-function listed<S extends v.GenericSchema>(item: S, most: number) {
-  return v.pipe(v.array(item, "Must be an array."), v.maxLength(most, `Must have at most ${most} items.`));
+function listed<const S extends v.GenericSchema>(item: S, most: number) {
+  return listOf(item, most, `Must be an array of at most ${most} items.`);
 }
 
-const propertyClause = v.object({
-  /** Name of a top-level property. */
-  id: v.string("Must be a string."),
-  /** The property equals one of these. */
-  values: listed(v.unknown(), MAX_CLAUSE_VALUES),
-});
+const propertyClause = objectOf(
+  {
+    /** Name of a top-level property. */
+    id: v.string("Must be a string."),
+    /** The property equals one of these. */
+    values: listed(v.unknown(), MAX_FILTER_VALUES),
+  },
+  "Must be an object.",
+);
 
 export const profileSearch = v.object({
   search: v.exactOptional(
@@ -34,7 +39,15 @@ export const profileSearch = v.object({
     ),
   ),
   profileIds: v.exactOptional(listed(v.string("Must be a string."), MAX_PROFILE_IDS)),
-  profilePropertyFilter: v.exactOptional(listed(propertyClause, MAX_PROPERTY_CLAUSES)),
+  profilePropertyFilter: v.exactOptional(
+    v.pipe(
+      listed(propertyClause, MAX_PROPERTY_CLAUSES),
+      v.check(
+        (clauses) => clauses.reduce((sum, { values }) => sum + values.length, 0) <= MAX_FILTER_VALUES,
+        `Must have at most ${MAX_FILTER_VALUES} values in all filters together.`,
+      ),
+    ),
+  ),
   cursor: v.exactOptional(v.nullable(v.string("Must be a string."))),
   limit: v.exactOptional(
     v.pipe(

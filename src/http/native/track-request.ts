@@ -10,9 +10,12 @@ import type { SentIdentities } from "../../domain/profile.ts";
 import { parseRedactionPath, redact } from "../../domain/redaction.ts";
 import type { RequestIssue } from "../../domain/errors.ts";
 import { err, ok, type Result } from "../../domain/result.ts";
+import { listOf, objectOf } from "../../domain/shapes.ts";
 import { jsonObject, shortText } from "../validation.ts";
 
 const MAX_REDACTED_PATHS = 100;
+/** Paths come back with each event of a list: two hundred events must stay a list that can be sent. */
+const MAX_REDACTED_PATH_CHARACTERS = 1_024;
 /** Longest address that SMTP can carry: 64 + 1 + 255 (RFC 5321, 4.5.3.1). */
 const MAX_EMAIL_CHARACTERS = 320;
 
@@ -35,24 +38,21 @@ export const dateTime = v.pipe(
 
 const redactedDataPath = v.pipe(
   v.string("Must be a string."),
+  v.maxLength(MAX_REDACTED_PATH_CHARACTERS, `Must be at most ${MAX_REDACTED_PATH_CHARACTERS} characters.`),
   v.regex(/^\/event\//, "Must begin with /event/."),
   v.check((path) => parseRedactionPath(path).ok, "Must be a JSON Pointer: ~ only as ~0 or ~1."),
 );
 
 export const trackRequest = v.object({
   event: shortText,
-  profile: v.object({
-    email: v.optional(email),
-    externalId: v.optional(shortText),
-    properties: v.optional(jsonObject),
-  }),
+  profile: objectOf(
+    { email: v.optional(email), externalId: v.optional(shortText), properties: v.optional(jsonObject) },
+    "Must be an object.",
+  ),
   data: v.optional(jsonObject),
   referenceId: v.optional(shortText),
   redactedDataPaths: v.optional(
-    v.pipe(
-      v.array(redactedDataPath, "Must be an array of strings."),
-      v.maxLength(MAX_REDACTED_PATHS, `Must have at most ${MAX_REDACTED_PATHS} paths.`),
-    ),
+    listOf(redactedDataPath, MAX_REDACTED_PATHS, `Must be an array of at most ${MAX_REDACTED_PATHS} strings.`),
   ),
   occurredAt: v.optional(dateTime),
 });

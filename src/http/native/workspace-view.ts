@@ -2,6 +2,7 @@
 // that does not cap is worse than none.
 import * as v from "valibot";
 import { parseDuration } from "../../domain/duration.ts";
+import { objectOf } from "../../domain/shapes.ts";
 import { isTimeZone } from "../../domain/time-zone.ts";
 import type { Workspace } from "../../domain/workspace.ts";
 import { id, instant } from "../answer-fields.ts";
@@ -27,15 +28,18 @@ export const workspaceChange = v.object({
   name: v.exactOptional(shortText),
   timezone: v.exactOptional(timezone),
   settings: v.exactOptional(
-    v.object({
-      ledgerRetention: v.exactOptional(retention),
-      eventRetention: v.exactOptional(retention),
-      frequencyCap: v.exactOptional(notAvailable),
-      quietHours: v.exactOptional(notAvailable),
-      defaultFrom: v.exactOptional(notAvailable),
-      runaway: v.exactOptional(notAvailable),
-      redirectTo: v.exactOptional(notAvailable),
-    }),
+    objectOf(
+      {
+        ledgerRetention: v.exactOptional(retention),
+        eventRetention: v.exactOptional(retention),
+        frequencyCap: v.exactOptional(notAvailable),
+        quietHours: v.exactOptional(notAvailable),
+        defaultFrom: v.exactOptional(notAvailable),
+        runaway: v.exactOptional(notAvailable),
+        redirectTo: v.exactOptional(notAvailable),
+      },
+      "Must be an object.",
+    ),
   ),
 });
 

@@ -1,6 +1,6 @@
 import { createExecutionContext, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { version } from "../../../package.json";
 import worker from "../../../src/index.ts";
 import { runAlarm } from "../../support/alarm.ts";
@@ -42,10 +42,19 @@ async function viewOf(workspaceId: string): Promise<Finding | undefined> {
 }
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
 describe("GET /healthz for everyone", () => {
+  // What everyone is told is kept for a second. Each test begins five before the last: the workspaces it makes are
+  // not to be the newest of the tests that follow.
+  let seconds = 0;
+  beforeEach(() => {
+    seconds -= 5;
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1_000 });
+  });
+
   it("says ok and nothing else", async () => {
     const answer = await get(NOBODY, "/healthz");
     expect([answer.status, answer.text]).toEqual([200, '{"status":"ok"}']);
@@ -63,10 +72,34 @@ describe("GET /healthz for everyone", () => {
     expect((await track(workspace, { event: "x", profile: { email: "a@example.com" } })).status).toBe(202);
   });
 
-  it("is unavailable with the objects away", async () => {
+  it("is degraded with the directory away: events are accepted all the same", async () => {
+    const workspace = await aWorkspace();
+    withoutDirectory();
+    const answer = await get(NOBODY, "/healthz");
+    expect([answer.status, answer.body]).toEqual([
+      200,
+      { status: "degraded", reasons: [expect.stringContaining("directory")] },
+    ]);
+    expect((await track(workspace, { event: "x", profile: { email: "a@example.com" } })).status).toBe(202);
+  });
+
+  it("is unavailable with both the directory and D1 away", async () => {
+    withD1Away();
     withoutDirectory();
     const answer = await get(NOBODY, "/healthz");
     expect([answer.status, answer.body]).toEqual([503, { status: "unavailable", reasons: [expect.any(String)] }]);
+  });
+
+  it("says the same for a second without asking again", async () => {
+    expect((await get(NOBODY, "/healthz")).body.status).toBe("ok");
+    const prepare = vi.spyOn(env.DB, "prepare");
+    const getByName = vi.spyOn(env.DIRECTORY_CELL, "getByName");
+    vi.setSystemTime(Date.now() + 999);
+    await get(NOBODY, "/healthz");
+    expect([prepare.mock.calls.length, getByName.mock.calls.length]).toEqual([0, 0]);
+    vi.setSystemTime(Date.now() + 1);
+    await get(NOBODY, "/healthz");
+    expect([prepare.mock.calls.length, getByName.mock.calls.length]).toEqual([1, 1]);
   });
 
   it("takes no key for the adminToken", async () => {
@@ -134,6 +167,7 @@ describe("GET /healthz for the operator", () => {
     expect(await viewOf(workspace.id)).toEqual({
       workspaceId: workspace.id,
       outbox: 1,
+      outboxChanges: 1,
       oldestOutboxSeconds: expect.any(Number),
       projectionLagSeconds: expect.any(Number),
       quarantined: 0,
@@ -163,7 +197,14 @@ describe("GET /healthz for the operator", () => {
     expect(body.workspaces.map(({ workspaceId }: Finding) => workspaceId)).toContain(workspace.id);
   });
 
-  it("still answers with the objects away", async () => {
+  it("still answers with the directory away", async () => {
+    withoutDirectory();
+    const { status, body } = await operatorsView();
+    expect([status, body.status, body.workspaces, body.version]).toEqual([200, "degraded", [], version]);
+  });
+
+  it("still answers with everything away", async () => {
+    withD1Away();
     withoutDirectory();
     const { status, body } = await operatorsView();
     expect([status, body.status, body.workspaces, body.version]).toEqual([503, "unavailable", [], version]);
