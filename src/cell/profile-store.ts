@@ -109,7 +109,6 @@ export class ProfileStore {
   /** Writes a changed profile, one revision on. */
   update(profile: Profile): void {
     this.#forget(profile.id);
-    for (const { kind, value } of listIdentities(profile.identities)) this.#byIdentity.delete(`${kind} ${value}`);
     this.#sql.exec(
       `UPDATE profiles SET identities = ?, properties = ?, sources = ?, merged_into = ?, merged_from = ?,
          updated_at = ?, rev = rev + 1 WHERE id = ?`,

@@ -106,6 +106,22 @@ describe("a merge with runs", () => {
     expect(await queryCell(workspace, `SELECT event_id FROM entry_events`)).toEqual([{ event_id: customer.eventId }]);
   });
 
+  it("leaves room for a new run where the merge ended one", async () => {
+    const workspace = await aWorkspace();
+    await anActiveJourney(workspace.cell, { eligibility: { reentry: "always", maxActive: 2 } });
+    await anActiveJourney(workspace.cell, { key: "greeting", entry: { event: "seen" } });
+    for (const identities of [{ email: "a@example.com" }, { externalId: "1" }]) {
+      await accepted(workspace, { identities });
+      // The second one enrolls nobody: it leaves the history known as it is before the merge.
+      for (let i = 0; i < 2; i++) await accepted(workspace, { event: "seen", identities });
+    }
+    const both = { email: "a@example.com", externalId: "1" };
+    const merging = await accepted(workspace, { event: "signed.in", identities: both });
+    const again = await accepted(workspace, { identities: both });
+    expect([merging.enrolled, again.enrolled]).toEqual([0, 1]);
+    expect((await readJourney(workspace.cell, KEY)).counts).toMatchObject({ enrolled: 3, active: 2, exited: 1 });
+  });
+
   it("moves a run that the survivor has none of, on its version", async () => {
     const workspace = await aWorkspace();
     await anActiveJourney(workspace.cell);
