@@ -12,7 +12,11 @@ import { Outbox } from "./outbox.ts";
 import { PersonResolver } from "./person-resolver.ts";
 import { ProfileStore } from "./profile-store.ts";
 import { Quarantine } from "./quarantine.ts";
+import { RateWindows } from "./rate-windows.ts";
+import { RejectedEvents } from "./rejected-events.ts";
 import { RetentionLane } from "./retention-lane.ts";
+import { RunawayGuard } from "./runaway-guard.ts";
+import { TextParts } from "./text-parts.ts";
 import { WorkspaceStore } from "./workspace-store.ts";
 
 export type CellParts = ReturnType<typeof assembleCell>;
@@ -31,18 +35,21 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const workspace = new WorkspaceStore(sql);
   const keys = new ApiKeys(sql);
   const ledger = new KeyLedger(sql);
-  const outbox = new Outbox(sql);
-  const quarantine = new Quarantine(sql);
+  const textParts = new TextParts(sql);
+  const outbox = new Outbox(sql, textParts);
+  const quarantine = new Quarantine(sql, outbox, textParts);
+  const rejected = new RejectedEvents(sql);
   const counts = new JourneyCounts(sql, outbox);
   const journeys = new JourneyStore(sql, counts);
   const profiles = new ProfileStore(sql, outbox);
-  const enrollments = new EnrollmentStore(sql, outbox);
+  const enrollments = new EnrollmentStore(sql, outbox, textParts);
   const people = new PersonResolver({ sql, profiles, enrollments, newId });
-  const journeyCommands = new JourneyCommands({ journeys, newId });
+  const guard = new RunawayGuard(sql, () => workspace.runaway());
+  const journeyCommands = new JourneyCommands({ journeys, guard, newId });
 
   // The greater of the two: counting may have gone beyond the outbox, and ids below it would never be counted.
   let lastEventId = [outbox.newestEventId() ?? "", workspace.lastEventIdAtStart].toSorted().at(-1) as string;
-  const applier = new EventApplier({ people, journeys, enrollments, counts, outbox, newId, lastEventId });
+  const applier = new EventApplier({ people, journeys, enrollments, guard, counts, outbox, newId, lastEventId });
   if (lastEventId !== "") eventIds.resumeAfter(lastEventId);
   const newEventId = (): string => (lastEventId = eventIds.next(Date.now(), random()));
 
@@ -62,6 +69,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const retention = new RetentionLane({
     db,
     ledger,
+    rejected,
     workspace: () => workspace.retention(),
     cleanedUp: (now, cut) => workspace.cleanedUp(now, cut),
     transaction,
@@ -73,17 +81,20 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     ledger,
     outbox,
     quarantine,
+    rejected,
+    rates: new RateWindows(),
     journeys,
     journeyCommands,
     profiles,
     enrollments,
     applier,
     newEventId,
+    newId,
     flush,
     retention,
     /** Reads again what is also kept in memory. */
     reload: (): void => {
-      for (const store of [workspace, ledger, counts, journeys, profiles, enrollments]) store.reload();
+      for (const store of [workspace, ledger, rejected, counts, journeys, profiles, enrollments, guard]) store.reload();
     },
   };
 }

@@ -3,6 +3,7 @@
 import type { KeyClaim } from "../crypto/claim.ts";
 import type { EventSource, Warning } from "../domain/event.ts";
 import type { SentIdentities } from "../domain/profile.ts";
+import type { RateLimited, RateState } from "./rate-windows.ts";
 
 /**
  * What a door lets an event do about people.
@@ -10,18 +11,27 @@ import type { SentIdentities } from "../domain/profile.ts";
  * - `find`: only find; nobody found drops the event (ingest `track`, `page`)
  * - `identify`: find, create or merge; a conflict refuses the event (ingest `identify`)
  * - `optional`: like `resolve`, and an event about nobody is one too (Greenflash)
+ * - `introduce`: find or create; a profile that exists gets no further identity (Klaviyo's `/client`)
  */
-export type PeoplePolicy = "resolve" | "find" | "identify" | "optional";
+export type PeoplePolicy = "resolve" | "find" | "identify" | "optional" | "introduce";
 
 export interface AcceptCommand {
   people: PeoplePolicy;
+  /** The person by our own id, where a door takes it; unknown, it is passed over beside an identity. */
+  profileId: string | null;
   /** One for each ledger secret, newest first; none = the event has no idempotency key. */
   claims: KeyClaim[];
+  /** `person`: the key is one of the person's own, and is formed on the profile once that is found. */
+  keyedOn: "request" | "person";
   source: EventSource;
   event: string;
   identities: SentIdentities;
+  /** What the person was called before (Segment's `alias`): an anonymousId, else an externalId. */
+  formerId?: string;
   /** JSON text of an object: the profile's property updates. */
   propertiesJson: string | null;
+  /** JSON text of {@link ListEdits}: what is added to and taken out of the profile's lists, after the updates. */
+  listEditsJson: string | null;
   /** JSON text of the redacted payload. */
   dataJson: string | null;
   /** JSON text of the payload as sent, when redaction took something out. Only filters may see it; never stored. */
@@ -30,6 +40,8 @@ export interface AcceptCommand {
   /** ISO 8601 UTC with milliseconds; `null` = when it is received. */
   occurredAt: string | null;
   redactedDataPaths: string[];
+  /** Whether journeys may take the event; `false` = it is recorded, and that is all (Klaviyo's `backfill`). */
+  startsJourneys: boolean;
   /** Whether the answer shows the receipt: it is the largest part of it, and seldom asked for. */
   wantsReceipt: boolean;
   /** What the door has to say about the request, e.g. that an identity was junk. */
@@ -59,6 +71,13 @@ export type AcceptOutcome =
   | { kind: "profile_too_large" }
   /** The outbox is past its bound. */
   | { kind: "outbox_full" };
+
+/** Whether a caller may go on, and how much of the vendor's rate is left. */
+export type Admission = { kind: "admitted"; rate: RateState | null } | RateLimited | { kind: "unauthorized" };
+
+export type AcceptAtRateAnswer =
+  | { kind: "answered"; outcomes: AcceptOutcome[]; rate: RateState | null }
+  | Exclude<Admission, { kind: "admitted" }>;
 
 /** Who calls: a key whose tag the Worker has checked, or the operator with the adminToken. */
 export type Caller = { kind: "key"; keyId: string; digest: Uint8Array } | { kind: "operator" };

@@ -1,7 +1,7 @@
 // The DirectoryCell: one small object that knows which workspaces exist. Only the operator's calls and the
 // watchdog touch it, never the path of an event.
 import { DurableObject } from "cloudflare:workers";
-import type { Workspace } from "../domain/workspace.ts";
+import { DEFAULT_SETTINGS, type Workspace } from "../domain/workspace.ts";
 
 /** The directory's one name. */
 export const DIRECTORY_NAME = "directory";
@@ -75,8 +75,13 @@ export class DirectoryCell extends DurableObject<Env> {
   }
 
   #read(sql: string, ...bindings: (string | number | null)[]): Workspace[] {
-    return [...this.ctx.storage.sql.exec<{ workspace: string }>(sql, ...bindings)].map(
-      ({ workspace }) => JSON.parse(workspace) as Workspace,
+    return [...this.ctx.storage.sql.exec<{ workspace: string }>(sql, ...bindings)].map(({ workspace }) =>
+      workspaceOf(JSON.parse(workspace) as Workspace),
     );
   }
+}
+
+/** Older rows lack settings that were added since. */
+function workspaceOf(stored: Workspace): Workspace {
+  return { ...stored, settings: { ...DEFAULT_SETTINGS, ...stored.settings } };
 }

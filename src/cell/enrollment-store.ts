@@ -1,7 +1,9 @@
 // Enrollments of this workspace, and the entry events their later steps read.
 import type { EnrollmentRow, EnrollmentStatus, TimelineEntry } from "../domain/enrollment.ts";
-import type { EnrollmentHistory } from "../domain/eligibility.ts";
+import { splitText } from "../domain/text-parts.ts";
+import { EnrollmentHistories } from "./enrollment-histories.ts";
 import type { Outbox } from "./outbox.ts";
+import type { TextParts } from "./text-parts.ts";
 
 export interface Enrollment {
   id: string;
@@ -18,6 +20,8 @@ export interface Enrollment {
   convertedAt: number | null;
   timeline: TimelineEntry[];
   rev: number;
+  /** A digest of what its journey counts it by; `null` = by the person alone. */
+  keyDigest: Uint8Array | null;
 }
 
 type StoredEnrollment = {
@@ -35,23 +39,22 @@ type StoredEnrollment = {
   converted_at: number | null;
   timeline: string;
   rev: number;
+  key_digest: ArrayBuffer | null;
 };
 
 const SELECT = `SELECT e.*, j.key AS journey_key FROM enrollments e JOIN journeys j ON j.id = e.journey_id`;
 
-/** People come in bursts of events; a history is kept in memory for this many of them, unless it is a long one. */
-const MAX_KNOWN_HISTORIES = 2_000;
-const MAX_KNOWN_JOURNEYS = 50;
-
 export class EnrollmentStore {
   readonly #sql: SqlStorage;
   readonly #outbox: Outbox;
-  /** Histories read lately, as the table has them: this object is the only writer. */
-  readonly #histories = new Map<string, ReadonlyMap<string, EnrollmentHistory>>();
+  readonly #parts: TextParts;
+  readonly histories: EnrollmentHistories;
 
-  constructor(sql: SqlStorage, outbox: Outbox) {
+  constructor(sql: SqlStorage, outbox: Outbox, parts: TextParts) {
     this.#sql = sql;
     this.#outbox = outbox;
+    this.#parts = parts;
+    this.histories = new EnrollmentHistories(sql);
   }
 
   find(id: string): Enrollment | null {
@@ -60,48 +63,27 @@ export class EnrollmentStore {
   }
 
   /**
-   * What a person has behind them, by journey. Runs that are active moved with their profile at a merge; when
-   * the last one began stays with the profile it was of, so that is counted over all it was merged from.
+   * How many runs of a journey a person began after an instant, moved ones included; counts no further than `most`.
    *
    * @param profileIds  the live profile and those merged into it
    */
-  histories(profileIds: readonly string[]): ReadonlyMap<string, EnrollmentHistory> {
-    const [only, ...merged] = profileIds;
-    if (only !== undefined && merged.length === 0) return this.#historiesOf(only);
-    const histories = new Map<string, EnrollmentHistory>();
-    for (const profileId of profileIds) {
-      for (const [journeyId, { lastStartedAt, active }] of this.#historiesOf(profileId)) {
-        const known = histories.get(journeyId);
-        histories.set(journeyId, {
-          lastStartedAt: Math.max(lastStartedAt ?? 0, known?.lastStartedAt ?? 0),
-          active: active + (known?.active ?? 0),
-        });
-      }
-    }
-    return histories;
-  }
-
-  #historiesOf(profileId: string): ReadonlyMap<string, EnrollmentHistory> {
-    const known = this.#histories.get(profileId);
-    if (known !== undefined) return known;
-    const histories = new Map<string, EnrollmentHistory>();
-    for (const row of this.#sql.exec<{ journey_id: string; last_started_at: number; active: number }>(
-      `SELECT journey_id, last_started_at, active FROM enrollment_histories WHERE profile_id = ?`,
-      profileId,
-    )) {
-      histories.set(row.journey_id, { lastStartedAt: row.last_started_at, active: row.active });
-    }
-    if (histories.size <= MAX_KNOWN_JOURNEYS) {
-      if (this.#histories.size >= MAX_KNOWN_HISTORIES) this.#histories.clear();
-      this.#histories.set(profileId, histories);
-    }
-    return histories;
+  startedAfter(profileIds: readonly string[], journeyId: string, instant: number, most: number): number {
+    return this.#sql
+      .exec<{ starts: number }>(
+        `SELECT count(*) AS starts FROM (
+           SELECT 1 FROM json_each(?1) p CROSS JOIN enrollments e INDEXED BY enrollments_by_profile
+             ON e.profile_id = p.value AND e.journey_id = ?2 AND e.started_at > ?3 LIMIT ?4)`,
+        JSON.stringify(profileIds),
+        journeyId,
+        instant,
+        most,
+      )
+      .one().starts;
   }
 
   insert(enrollment: Omit<Enrollment, "journeyKey">): void {
-    this.#histories.delete(enrollment.profileId);
     this.#sql.exec(
-      `INSERT INTO enrollments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO enrollments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       enrollment.id,
       enrollment.journeyId,
       enrollment.version,
@@ -115,20 +97,34 @@ export class EnrollmentStore {
       enrollment.convertedAt,
       JSON.stringify(enrollment.timeline),
       enrollment.rev,
+      enrollment.keyDigest,
     );
-    this.#sql.exec(
-      `INSERT INTO enrollment_histories VALUES (?1, ?2, ?3, 1)
-       ON CONFLICT DO UPDATE SET last_started_at = max(last_started_at, ?3), active = active + 1`,
-      enrollment.profileId,
-      enrollment.journeyId,
-      enrollment.startedAt,
-    );
+    this.histories.began(enrollment, enrollment.startedAt);
     this.#outbox.markChanged("enrollments", enrollment.id);
   }
 
   /** Keeps an entry event's redacted data for the runs it started. */
   keepEntryEvent(eventId: string, event: string, dataJson: string | null, runs: number): void {
-    this.#sql.exec(`INSERT INTO entry_events VALUES (?, ?, ?, ?)`, eventId, event, dataJson, runs);
+    const parts = dataJson === null ? [] : splitText(dataJson);
+    this.#parts.put("entry_event", eventId, parts);
+    this.#sql.exec(
+      `INSERT INTO entry_events VALUES (?, ?, ?, ?)`,
+      eventId,
+      event,
+      parts.length === 0 ? dataJson : null,
+      runs,
+    );
+  }
+
+  /** The event that started a run, while a run that it started lives: its name and its redacted data as JSON text. */
+  entryEvent(eventId: string): { event: string; data: string | null } | null {
+    const row = [
+      ...this.#sql.exec<{ event: string; data: string | null }>(
+        `SELECT event, data FROM entry_events WHERE event_id = ?`,
+        eventId,
+      ),
+    ][0];
+    return row === undefined ? null : { ...row, data: row.data ?? this.#parts.read("entry_event", eventId) };
   }
 
   /** Active runs of a profile, oldest first. */
@@ -149,8 +145,7 @@ export class EnrollmentStore {
       JSON.stringify([...enrollment.timeline, entry]),
       enrollment.id,
     );
-    this.#addActive(enrollment.profileId, enrollment.journeyId, -1);
-    this.#addActive(profileId, enrollment.journeyId, 1);
+    this.histories.moved(enrollment, profileId);
     this.#outbox.markChanged("enrollments", enrollment.id);
   }
 
@@ -170,16 +165,15 @@ export class EnrollmentStore {
       JSON.stringify([...enrollment.timeline, entry]),
       enrollment.id,
     );
-    this.#addActive(enrollment.profileId, enrollment.journeyId, -1);
+    this.histories.ended(enrollment);
     this.#sql.exec(`UPDATE journeys SET ${status} = ${status} + 1 WHERE id = ?`, enrollment.journeyId);
-    this.#sql.exec(`UPDATE entry_events SET runs = runs - 1 WHERE event_id = ?`, enrollment.eventId);
-    this.#sql.exec(`DELETE FROM entry_events WHERE event_id = ? AND runs <= 0`, enrollment.eventId);
+    this.#releaseEntryEvent(enrollment.eventId);
     this.#outbox.markChanged("enrollments", enrollment.id);
   }
 
   /** Forgets what is kept in memory: after a transaction that was rolled back. */
   reload(): void {
-    this.#histories.clear();
+    this.histories.reload();
   }
 
   /** How many runs are active, counted from their rows: it reads all of them. */
@@ -209,16 +203,16 @@ export class EnrollmentStore {
     return new Map(Array.from(cursor, ({ id, rev }) => [id, rev]));
   }
 
-  /** A run that moved has a row with its new profile too; when it began still counts with the old one. */
-  #addActive(profileId: string, journeyId: string, runs: 1 | -1): void {
-    this.#histories.delete(profileId);
-    this.#sql.exec(
-      `INSERT INTO enrollment_histories VALUES (?1, ?2, 0, ?3)
-       ON CONFLICT DO UPDATE SET active = active + ?3`,
-      profileId,
-      journeyId,
-      runs,
-    );
+  #releaseEntryEvent(eventId: string): void {
+    const left = [
+      ...this.#sql.exec<{ runs: number }>(
+        `UPDATE entry_events SET runs = runs - 1 WHERE event_id = ? RETURNING runs`,
+        eventId,
+      ),
+    ][0];
+    if (left === undefined || left.runs > 0) return;
+    this.#sql.exec(`DELETE FROM entry_events WHERE event_id = ?`, eventId);
+    this.#parts.remove("entry_event", [eventId]);
   }
 }
 
@@ -238,6 +232,7 @@ function enrollmentOf(row: StoredEnrollment): Enrollment {
     convertedAt: row.converted_at,
     timeline: JSON.parse(row.timeline) as TimelineEntry[],
     rev: row.rev,
+    keyDigest: row.key_digest === null ? null : new Uint8Array(row.key_digest),
   };
 }
 

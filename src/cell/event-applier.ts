@@ -1,13 +1,11 @@
 // What an event does to people and journeys: resolves the profile, patches its properties, decides the journeys
 // that listen, enrolls, and puts the event with its receipt into the outbox. Knows no idempotency keys;
 // applying one event id again gives the first answer while the event waits in the outbox.
-import type { EnrollmentHistory } from "../domain/eligibility.ts";
 import type { Receipt, ReceiptEntry, UserEventRow } from "../domain/event.ts";
 import { uuidV7Ms } from "../domain/ids.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import { decide, type ListeningJourney, type Verdict } from "../domain/matching.ts";
+import { decide, type EntryScope, type Verdict } from "../domain/matching.ts";
 import type { Profile } from "../domain/profile.ts";
-import type { ConditionScope } from "../domain/condition.ts";
 import { packReceipt, unpackReceipt } from "../domain/receipt.ts";
 import type { AcceptCommand, AcceptOutcome } from "./command.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
@@ -15,8 +13,8 @@ import type { JourneyCounts } from "./journey-counts.ts";
 import type { JourneyStore } from "./journey-store.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ResolvedPerson, PersonResolver } from "./person-resolver.ts";
-
-const NEVER_ENROLLED: EnrollmentHistory = { lastStartedAt: null, active: 0 };
+import type { RunawayGuard } from "./runaway-guard.ts";
+import { keyDigestOf, standingOf } from "./standing.ts";
 
 export type Applied =
   | { kind: "applied"; profileId: string | null; matched: number; enrolled: number; receipt: Receipt }
@@ -26,6 +24,7 @@ export class EventApplier {
   readonly #people: PersonResolver;
   readonly #journeys: JourneyStore;
   readonly #enrollments: EnrollmentStore;
+  readonly #guard: RunawayGuard;
   readonly #counts: JourneyCounts;
   readonly #outbox: Outbox;
   readonly #newId: () => string;
@@ -35,6 +34,7 @@ export class EventApplier {
     people: PersonResolver;
     journeys: JourneyStore;
     enrollments: EnrollmentStore;
+    guard: RunawayGuard;
     counts: JourneyCounts;
     outbox: Outbox;
     newId: () => string;
@@ -44,10 +44,16 @@ export class EventApplier {
     this.#people = parts.people;
     this.#journeys = parts.journeys;
     this.#enrollments = parts.enrollments;
+    this.#guard = parts.guard;
     this.#counts = parts.counts;
     this.#outbox = parts.outbox;
     this.#newId = parts.newId;
     this.#lastEventId = parts.lastEventId;
+  }
+
+  /** The profiles an event would go to as things are: the person's own and those merged into it, or that would be. */
+  familyOf(command: AcceptCommand): string[] {
+    return this.#people.familyOf(command);
   }
 
   /** Applies one event; its receipt time is the instant inside its id. Runs inside a transaction. */
@@ -62,7 +68,7 @@ export class EventApplier {
     if (resolved.kind !== "resolved") return resolved;
     const { person, warnings } = resolved;
 
-    const verdicts = this.#decide(command.event, person, scopeOf(command, person), now);
+    const verdicts = command.startsJourneys ? this.#decide(command.event, person, scopeOf(command, person), now) : [];
     const entries = verdicts.map((verdict) => this.#enter(verdict, person, eventId, now));
     const enrolled = entries.filter(({ outcome }) => outcome === "enrolled").length;
     if (enrolled > 0) this.#enrollments.keepEntryEvent(eventId, command.event, command.dataJson, enrolled);
@@ -75,24 +81,18 @@ export class EventApplier {
     return { kind: "applied", profileId, matched: entries.length, enrolled, receipt };
   }
 
-  #decide(event: string, person: ResolvedPerson | null, scope: ConditionScope, now: number): Verdict[] {
-    // Read once an event, and only when a filter let it through.
-    let histories: ReadonlyMap<string, EnrollmentHistory> | undefined;
-    const history = (journey: ListeningJourney): EnrollmentHistory => {
-      const { profile } = person as ResolvedPerson;
-      histories ??= this.#enrollments.histories([profile.id, ...profile.mergedFrom]);
-      return histories.get(journey.id) ?? NEVER_ENROLLED;
-    };
-    return this.#journeys
-      .listeningTo(event)
-      .map((journey) => decide(journey, scope, person === null ? null : history, now));
+  #decide(event: string, person: ResolvedPerson | null, scope: EntryScope, now: number): Verdict[] {
+    const standing = person === null ? null : standingOf(person, this.#enrollments);
+    const isRunaway = (journey: Verdict["journey"]): boolean => this.#guard.isRunaway(journey, now);
+    return this.#journeys.listeningTo(event).map((journey) => decide(journey, scope, { now, standing, isRunaway }));
   }
 
-  /** Turns a verdict into its receipt entry; an enrollment waits at its journey's first step. */
+  /** Does what a verdict says, and turns it into its receipt entry; an enrollment waits at its journey's first step. */
   #enter(verdict: Verdict, person: ResolvedPerson | null, eventId: string, now: number): ReceiptEntry {
     const { id: journeyId, key, version, firstStepId } = verdict.journey;
     if (verdict.outcome === "skipped" || person === null) {
       const { reason, detail } = verdict as Extract<Verdict, { outcome: "skipped" }>;
+      if (reason === "runaway_stopped") this.#guard.stop(journeyId, now);
       return { journeyId, key, version, outcome: "skipped", reason, enrollmentId: null, detail };
     }
     const enrollmentId = this.#newId();
@@ -110,7 +110,9 @@ export class EventApplier {
       convertedAt: null,
       timeline: [{ at: new Date(now).toISOString(), stepId: firstStepId, kind: "entered", detail: null }],
       rev: 1,
+      keyDigest: verdict.entryKey === null ? null : keyDigestOf(journeyId, verdict.entryKey),
     });
+    this.#guard.entered(journeyId, now);
     return { journeyId, key, version, outcome: "enrolled", reason: "enrolled", enrollmentId, detail: null };
   }
 }
@@ -127,11 +129,13 @@ function answerOf(stored: UserEventRow): Applied {
 }
 
 /** What filters see: the payload before redaction, the person after the patch. Parsed when a clause asks. */
-function scopeOf(command: AcceptCommand, person: ResolvedPerson | null): ConditionScope {
+function scopeOf(command: AcceptCommand, person: ResolvedPerson | null): EntryScope {
   let event: Json | undefined;
+  let keptEvent: Json | undefined;
   let profile: Json | undefined;
   return {
     event: () => (event ??= JSON.parse(command.unredactedJson ?? command.dataJson ?? "{}") as Json),
+    keptEvent: () => (keptEvent ??= JSON.parse(command.dataJson ?? "{}") as Json),
     profile: () => (person === null ? undefined : (profile ??= profileScope(person.profile, person.properties()))),
   };
 }

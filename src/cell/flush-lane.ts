@@ -1,5 +1,6 @@
 // Brings the outbox to D1: events first, then profiles and enrollments whose row there is behind.
 // At least once: a row leaves the outbox only when D1 is known to have it, or when it was put into quarantine.
+import type { UserEventRow } from "../domain/event.ts";
 import { project, type ProjectedTable, type ProjectionOutcome } from "../d1/projector.ts";
 import type { Lane } from "./alarm.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
@@ -100,14 +101,30 @@ export class FlushLane implements Lane {
     this.#settleCounts();
     const batch = outbox.oldestEvents(MAX_BATCH_ROWS, MAX_BATCH_BYTES);
     if (batch.length === 0) return false;
+    // Before their events: what reads an event there finds all of it.
+    await this.#flushParts(batch);
     const outcome = await this.#project("user_events", batch);
     const done = doneOf(batch, outcome);
     this.#parts.transaction(() => {
-      outbox.removeEvents(done);
+      outbox.removeEvents(done, new Set(outcome.poisoned.map(({ row }) => row.id)));
       this.#putAside("user_events", outcome);
     });
     if (outcome.outage !== null) throw new ReadModelAway(outcome.outage);
     return batch.length === MAX_BATCH_ROWS || bytesOf(batch) > MAX_BATCH_BYTES / 2;
+  }
+
+  /** Brings the data of events that is kept in parts to D1, one part a statement: each is large enough. */
+  async #flushParts(batch: readonly OutboxEvent[]): Promise<void> {
+    const { outbox } = this.#parts;
+    for (const eventId of outbox.withParts(batch)) {
+      const { profile_id } = outbox.readEvent(eventId) as UserEventRow;
+      for (const { part, text } of Array.from(outbox.partsOf(eventId))) {
+        const json = JSON.stringify({ event_id: eventId, profile_id, part, text });
+        const { outage, poisoned } = await this.#project("user_event_parts", [{ id: `${eventId} ${part}`, json }]);
+        // A part is text that D1 takes: what refuses one would refuse the event without saying so.
+        if (outage !== null || poisoned.length > 0) throw new ReadModelAway(outage ?? poisoned[0]?.error);
+      }
+    }
   }
 
   /** @returns whether there may be more than one batch took */

@@ -1,10 +1,11 @@
-// What an operator does to journeys: write, edit, activate, pause, archive. Each takes effect for every event
+// What an operator does to journeys: write, edit, activate, pause, archive, release. Each takes effect for every event
 // accepted after it was answered.
 import type { WaypostError } from "../domain/errors.ts";
 import type { JourneyDefinition } from "../domain/journey.ts";
 import type { ListPage } from "../domain/list-page.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import type { Journey, JourneyStore } from "./journey-store.ts";
+import type { RunawayGuard } from "./runaway-guard.ts";
 
 /**
  * How many active journeys one event name may start: all of them are decided inside the accepting transaction.
@@ -22,13 +23,14 @@ export interface JourneyView {
   status: Journey["status"];
   version: number;
   publishedVersion: number | null;
+  stoppedAt: string | null;
   definition: JourneyDefinition;
   counts: Journey["counts"] & { active: number };
   createdAt: string;
   updatedAt: string;
 }
 
-export type JourneyChange = "activate" | "pause" | "archive";
+export type JourneyChange = "activate" | "pause" | "archive" | "release";
 
 const CROWDED: WaypostError = {
   code: "invalid_journey",
@@ -43,10 +45,12 @@ const CROWDED: WaypostError = {
 
 export class JourneyCommands {
   readonly #journeys: JourneyStore;
+  readonly #guard: RunawayGuard;
   readonly #newId: () => string;
 
-  constructor(parts: { journeys: JourneyStore; newId: () => string }) {
+  constructor(parts: { journeys: JourneyStore; guard: RunawayGuard; newId: () => string }) {
     this.#journeys = parts.journeys;
+    this.#guard = parts.guard;
     this.#newId = parts.newId;
   }
 
@@ -84,6 +88,9 @@ export class JourneyCommands {
       case "archive":
         this.#journeys.stop(journey, "archived", now);
         break;
+      case "release":
+        this.#guard.release(journey.id, now);
+        break;
     }
     return this.read(key);
   }
@@ -116,6 +123,7 @@ export class JourneyCommands {
       status: journey.status,
       version: journey.version,
       publishedVersion: journey.publishedVersion,
+      stoppedAt: journey.stoppedAt === null ? null : new Date(journey.stoppedAt).toISOString(),
       definition,
       counts: { matched, enrolled, skipped, active, completed, exited, failed, cancelled, converted },
       createdAt: new Date(journey.createdAt).toISOString(),

@@ -15,6 +15,8 @@ export interface Journey {
   /** The newest version, published or not. */
   version: number;
   publishedVersion: number | null;
+  /** Since when the runaway guard lets nobody more in; `null` = it does not. */
+  stoppedAt: number | null;
   createdAt: number;
   updatedAt: number;
   counts: {
@@ -43,6 +45,7 @@ type StoredJourney = {
   status: JourneyStatus;
   version: number;
   published_version: number | null;
+  stopped_at: number | null;
   created_at: number;
   updated_at: number;
 } & Journey["counts"];
@@ -72,8 +75,7 @@ export class JourneyStore {
         event,
       ),
     ].map(({ id, key, version, definition }): ListeningJourney => {
-      const { filter, reentry, maxActive, firstStepId } = compileJourney(JSON.parse(definition) as JourneyDefinition);
-      return { id, key, version, filter, eligibility: { reentry, maxActive }, firstStepId };
+      return { id, key, version, ...compileJourney(JSON.parse(definition) as JourneyDefinition) };
     });
     // Event names are the callers' own: a thousand odd ones must not fill the memory.
     if (this.#listening.size >= 1_000) this.#listening.clear();
@@ -218,6 +220,7 @@ export class JourneyStore {
       status: row.status,
       version: row.version,
       publishedVersion: row.published_version,
+      stoppedAt: row.stopped_at,
       createdAt: row.created_at,
       updatedAt: row.updated_at,
       counts: {

@@ -1,5 +1,6 @@
 // Makes two profiles one: identities, properties and active runs go to the survivor, the other becomes a
 // tombstone that keeps what it was. A merge never starts a journey.
+import { Buffer } from "node:buffer";
 import { listIdentities } from "../domain/identity.ts";
 import type { Profile } from "../domain/profile.ts";
 import type { Enrollment, EnrollmentStore } from "./enrollment-store.ts";
@@ -37,14 +38,14 @@ export function mergeInto(context: MergeContext, survivorId: string, merged: Pro
   );
 }
 
-/** Moves active runs; of two runs of one journey the survivor's goes on. */
+/** Moves active runs; of two runs of one journey, under one key if it counts by one, the survivor's goes on. */
 function moveRuns(context: MergeContext, survivorId: string, mergedId: string): { moved: string[]; ended: string[] } {
   const { enrollments, now } = context;
-  const running = new Set(enrollments.activeOf(survivorId).map(({ journeyId }) => journeyId));
+  const running = new Set(enrollments.activeOf(survivorId).map(placeOf));
   const moved: string[] = [];
   const ended: string[] = [];
   for (const run of enrollments.activeOf(mergedId)) {
-    if (running.has(run.journeyId)) {
+    if (running.has(placeOf(run))) {
       enrollments.end(run, "exited", "merged_duplicate", now);
       ended.push(run.id);
     } else {
@@ -53,6 +54,11 @@ function moveRuns(context: MergeContext, survivorId: string, mergedId: string): 
     }
   }
   return { moved, ended };
+}
+
+/** What a person has one run of at a time, unless the journey allows more. */
+function placeOf({ journeyId, keyDigest }: Enrollment): string {
+  return keyDigest === null ? journeyId : `${journeyId} ${Buffer.from(keyDigest).toString("hex")}`;
 }
 
 function mergedEntry(run: Enrollment, mergedId: string, now: number): Enrollment["timeline"][number] {

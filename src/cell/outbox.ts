@@ -3,6 +3,8 @@
 import { Buffer } from "node:buffer";
 import type { UserEventRow } from "../domain/event.ts";
 import { uuidV7Ms } from "../domain/ids.ts";
+import { splitText } from "../domain/text-parts.ts";
+import type { TextPart, TextParts } from "./text-parts.ts";
 
 /** Past this an outage of D1 has lasted too long to go on: the object's 10 GB hold the ledger and people too. */
 const MAX_OUTBOX_BYTES = 2_000_000_000;
@@ -25,17 +27,19 @@ export type OutboxSize = {
 
 export class Outbox {
   readonly #sql: SqlStorage;
+  readonly #parts: TextParts;
   #events = 0;
   #bytes = 0;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, parts: TextParts) {
     this.#sql = sql;
+    this.#parts = parts;
     // octet_length reads a row's header only, however large the row is.
     const { events, bytes } = sql
       .exec<OutboxSize>(`SELECT count(*) AS events, coalesce(sum(octet_length(row)), 0) AS bytes FROM outbox_events`)
       .one();
     this.#events = events;
-    this.#bytes = bytes;
+    this.#bytes = bytes + parts.bytesOf("event");
   }
 
   get events(): number {
@@ -55,11 +59,23 @@ export class Outbox {
     return this.#events === 0 && [...this.#sql.exec(`SELECT 1 FROM outbox_changes LIMIT 1`)].length === 0;
   }
 
-  putEvent(row: UserEventRow): void {
+  putEvent(event: UserEventRow): void {
+    const parts = event.data === null ? [] : splitText(event.data);
+    const row = parts.length === 0 ? event : { ...event, data: null, data_parts: parts.length };
+    this.#parts.put("event", event.event_id, parts);
+    for (const part of parts) this.#bytes += Buffer.byteLength(part);
     const json = JSON.stringify(row);
-    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?, ?)`, placeOf(row.event_id), row.event_id, json);
+    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?, ?)`, placeOf(event.event_id), event.event_id, json);
     this.#events += 1;
     this.#bytes += Buffer.byteLength(json);
+  }
+
+  /** Takes an event back from quarantine, with its parts. */
+  takeBack(eventId: string, json: string): void {
+    this.#parts.handOver("quarantined_event", "event", [eventId]);
+    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?, ?)`, placeOf(eventId), eventId, json);
+    this.#events += 1;
+    this.#bytes += Buffer.byteLength(json) + (this.#parts.among("event", [eventId]).get(eventId) ?? 0);
   }
 
   /** Marks a row as behind in D1 from now on; marking it again costs nothing, and the first instant stays. */
@@ -100,7 +116,24 @@ export class Outbox {
         eventId,
       ),
     ][0];
-    return row === undefined ? null : (JSON.parse(row.row) as UserEventRow);
+    return row === undefined ? null : this.#parts.wholeEvent("event", JSON.parse(row.row) as UserEventRow);
+  }
+
+  /** Which of these events have their data in parts. */
+  withParts(events: readonly OutboxEvent[]): string[] {
+    return [
+      ...this.#parts
+        .among(
+          "event",
+          events.map(({ id }) => id),
+        )
+        .keys(),
+    ];
+  }
+
+  /** The parts of an event's data, read one by one. */
+  partsOf(eventId: string): Iterable<TextPart> {
+    return this.#parts.each("event", eventId);
   }
 
   /** The oldest events, at least one if there is any, and about `maxBytes` at most. */
@@ -136,8 +169,26 @@ export class Outbox {
     return this.#eventIdAt(`SELECT event_id FROM outbox_events ORDER BY place DESC LIMIT 1`);
   }
 
-  /** Takes out events that D1 has, or that were put into quarantine. */
-  removeEvents(events: readonly OutboxEvent[]): void {
+  /**
+   * Takes out events that D1 has, or that were put into quarantine.
+   *
+   * @param quarantined  those of them whose parts go along into quarantine
+   */
+  removeEvents(events: readonly OutboxEvent[], quarantined: ReadonlySet<string> = new Set()): void {
+    const parts = this.#parts.among(
+      "event",
+      events.map(({ id }) => id),
+    );
+    if (parts.size > 0) {
+      const put = [...parts.keys()].filter((id) => quarantined.has(id));
+      this.#parts.handOver("event", "quarantined_event", put);
+      this.#parts.remove(
+        "event",
+        [...parts.keys()].filter((id) => !quarantined.has(id)),
+      );
+      for (const bytes of parts.values()) this.#bytes -= bytes;
+    }
+
     this.#sql.exec(
       `DELETE FROM outbox_events WHERE place IN (SELECT value FROM json_each(?))`,
       JSON.stringify(events.map(({ id }) => placeOf(id))),

@@ -1,10 +1,18 @@
 // Finds, makes, changes or merges the person an event is about, as far as the door's policy allows.
 // Everything that can be refused is refused before the first write.
 import type { Warning } from "../domain/event.ts";
-import { planIdentity, type IdentityPlan } from "../domain/identity.ts";
+import { withFormerId } from "../domain/former-id.ts";
+import { planForNamed, planIdentity, type IdentityPlan } from "../domain/identity.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { IDENTITY_KINDS, type IdentityKind, type Profile } from "../domain/profile.ts";
-import { fillBlanks, jsonBytes, MAX_PROPERTIES_BYTES, patchProperties } from "../domain/properties.ts";
+import {
+  changeProperties,
+  fillBlanks,
+  jsonBytes,
+  MAX_PROPERTIES_BYTES,
+  type ListEdits,
+  type PropertyChange,
+} from "../domain/properties.ts";
 import type { AcceptCommand } from "./command.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
 import { mergeInto, type MergeContext } from "./merge.ts";
@@ -14,6 +22,8 @@ export interface ResolvedPerson {
   profile: Profile;
   /** The profile's properties, parsed when first asked for. */
   properties: () => JsonObject;
+  /** Whether no e-mail may be sent to the person. */
+  suppressed: boolean;
 }
 
 export type Resolution =
@@ -21,6 +31,8 @@ export type Resolution =
   | { kind: "profile_not_found" }
   | { kind: "identity_conflict" }
   | { kind: "profile_too_large" };
+
+type Planned = { kind: "planned"; plan: IdentityPlan<Profile> | null } | Exclude<Resolution, { kind: "resolved" }>;
 
 export class PersonResolver {
   readonly #sql: SqlStorage;
@@ -35,8 +47,24 @@ export class PersonResolver {
     this.#newId = parts.newId;
   }
 
+  /** Every id that the person of a command has or will have, without changing anything; empty = a new person. */
+  familyOf(command: AcceptCommand): string[] {
+    const planned = this.#plan(command);
+    if (planned.kind !== "planned" || planned.plan === null) return [];
+    return [planned.plan.survivor, ...planned.plan.merges].flatMap((one) =>
+      one === null ? [] : [one.id, ...one.mergedFrom],
+    );
+  }
+
   resolve(command: AcceptCommand, at: { now: number; eventId: string | null }): Resolution {
-    const { identities: sent, people } = command;
+    const planned = this.#plan(command);
+    if (planned.kind !== "planned") return planned;
+    if (planned.plan === null) return { kind: "resolved", person: null, warnings: [] };
+    return this.#write(command, planned.plan, at);
+  }
+
+  #plan(command: AcceptCommand): Planned {
+    const { people } = command;
     const owners = new Map<string, Profile | null>();
     const ownerOf = (kind: IdentityKind, value: string): Profile | null => {
       const owner = this.#profiles.ownerOf(kind, value);
@@ -45,30 +73,34 @@ export class PersonResolver {
       if (known !== null) owners.set(known.id, known);
       return known;
     };
+    const { sent, warnings: said } = withFormerId(command.identities, command.formerId, ownerOf);
+    const named = command.profileId === null ? null : this.#profiles.findLive(command.profileId);
+    if (named !== null) owners.set(named.id, named);
     if (IDENTITY_KINDS.every((kind) => sent[kind] === undefined)) {
-      return people === "optional" ? { kind: "resolved", person: null, warnings: [] } : { kind: "profile_not_found" };
+      if (named !== null) return planOf(keepAsIs(named));
+      return people === "optional" && command.profileId === null ? planOf(null) : { kind: "profile_not_found" };
     }
-    const plan = planIdentity(sent, ownerOf);
+    const plan = named === null ? planIdentity(sent, ownerOf) : planForNamed(named, sent, ownerOf);
     if (people === "identify" && plan.conflict) return { kind: "identity_conflict" };
-    if (people === "find") {
-      const found = IDENTITY_KINDS.map((kind) => (sent[kind] === undefined ? null : ownerOf(kind, sent[kind])));
-      const profile = found.find((owner) => owner !== null) ?? null;
-      if (profile === null) return { kind: "profile_not_found" };
-      const warnings = plan.warnings.filter(({ code }) => code === "identity_conflict");
-      return this.#write(command, { ...keepAsIs(profile), warnings }, at);
+    if (people !== "find" && people !== "introduce") {
+      return planOf(said.length === 0 ? plan : { ...plan, warnings: [...said, ...plan.warnings] });
     }
-    return this.#write(command, plan, at);
+    const found = IDENTITY_KINDS.map((kind) => (sent[kind] === undefined ? null : ownerOf(kind, sent[kind])));
+    const profile = named ?? found.find((owner) => owner !== null) ?? null;
+    if (profile === null) return people === "find" ? { kind: "profile_not_found" } : planOf(plan);
+    const warnings = plan.warnings.filter(({ code }) => code === "identity_conflict");
+    return planOf({ ...keepAsIs(profile), warnings });
   }
 
   #write(command: AcceptCommand, plan: IdentityPlan<Profile>, at: { now: number; eventId: string | null }): Resolution {
     const { survivor } = plan;
-    const patch = command.propertiesJson === null ? null : (JSON.parse(command.propertiesJson) as JsonObject);
+    const change = propertyChangeOf(command);
     // The usual event: a known person, nothing new about them.
-    if (survivor !== null && !plan.changed && patch === null && survivor.sources.includes(command.source)) {
+    if (survivor !== null && !plan.changed && change === null && survivor.sources.includes(command.source)) {
       return resolved(survivor, plan.warnings);
     }
-    const { properties: filled, filledNames } = fillFrom(survivor, plan.merges, command.propertiesJson);
-    const patched = patch === null ? null : patchProperties(filled, patch);
+    const { properties: filled, filledNames } = fillFrom(survivor, plan.merges, command);
+    const patched = change === null ? null : changeProperties(filled, change);
     const grown = patched !== null || plan.merges.length > 0;
     const propertiesJson = grown ? JSON.stringify(patched ?? filled) : (survivor?.propertiesJson ?? "{}");
     if (patched !== null && jsonBytes(propertiesJson) > MAX_PROPERTIES_BYTES) return { kind: "profile_too_large" };
@@ -111,16 +143,17 @@ export class PersonResolver {
 /**
  * A survivor's properties with its blanks filled from what is merged into it, and which names came from whom.
  *
- * @param patchJson  the caller's own update, for which room is left
+ * @param command  the caller's own update, for which room is left
  */
 function fillFrom(
   survivor: Profile | null,
   merges: readonly Profile[],
-  patchJson: string | null,
+  { propertiesJson, listEditsJson }: Pick<AcceptCommand, "propertiesJson" | "listEditsJson">,
 ): { properties: JsonObject; filledNames: string[][] } {
   let properties = survivor === null ? {} : (JSON.parse(survivor.propertiesJson) as JsonObject);
+  const ownBytes = jsonBytes(propertiesJson ?? "") + jsonBytes(listEditsJson ?? "");
   const filledNames = merges.map((merged) => {
-    const roomBytes = MAX_PROPERTIES_BYTES - jsonBytes(JSON.stringify(properties)) - jsonBytes(patchJson ?? "");
+    const roomBytes = MAX_PROPERTIES_BYTES - jsonBytes(JSON.stringify(properties)) - ownBytes;
     const step = fillBlanks(properties, JSON.parse(merged.propertiesJson) as JsonObject, roomBytes);
     properties = step.properties;
     return step.filled;
@@ -128,13 +161,32 @@ function fillFrom(
   return { properties, filledNames };
 }
 
+/** What a command changes of the person's properties; `null` = nothing. */
+function propertyChangeOf({ propertiesJson, listEditsJson }: AcceptCommand): PropertyChange | null {
+  if (propertiesJson === null && listEditsJson === null) return null;
+  return {
+    patch: propertiesJson === null ? {} : (JSON.parse(propertiesJson) as JsonObject),
+    lists: listEditsJson === null ? null : (JSON.parse(listEditsJson) as ListEdits),
+  };
+}
+
 function resolved(profile: Profile, warnings: Warning[]): Resolution {
   let properties: JsonObject | undefined;
   return {
     kind: "resolved",
-    person: { profile, properties: () => (properties ??= JSON.parse(profile.propertiesJson) as JsonObject) },
+    person: {
+      profile,
+      properties: () => (properties ??= JSON.parse(profile.propertiesJson) as JsonObject),
+      // Nothing suppresses an address so far: no list of them is kept.
+      suppressed: false,
+    },
     warnings,
   };
+}
+
+/** @param plan  `null` = the event is about nobody */
+function planOf(plan: IdentityPlan<Profile> | null): Planned {
+  return { kind: "planned", plan };
 }
 
 /** A plan that leaves a person's identities as they are. */

@@ -1,7 +1,10 @@
 // Rows that D1 refuses for good, taken out of the outbox so that one bad row never holds up the rest.
-// Kept whole until someone decides.
+// Kept whole until someone decides: asks D1 again, or gives it up.
 import type { UserEventRow } from "../domain/event.ts";
+import { takePage, type ListPage } from "../domain/list-page.ts";
 import type { ProjectedTable } from "../d1/projector.ts";
+import type { Outbox } from "./outbox.ts";
+import type { TextParts } from "./text-parts.ts";
 
 export interface QuarantinedRow {
   id: string;
@@ -11,11 +14,19 @@ export interface QuarantinedRow {
   error: string;
 }
 
+type StoredRow = { id: string; at: number; table_name: ProjectedTable; row_id: string; error: string };
+
+type TakenRow = { table_name: ProjectedTable; row_id: string; row: string };
+
 export class Quarantine {
   readonly #sql: SqlStorage;
+  readonly #outbox: Outbox;
+  readonly #parts: TextParts;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, outbox: Outbox, parts: TextParts) {
     this.#sql = sql;
+    this.#outbox = outbox;
+    this.#parts = parts;
   }
 
   /** Keeps a row; one that is here already is kept as it is now. */
@@ -36,6 +47,51 @@ export class Quarantine {
     return this.#sql.exec<{ rows: number }>(`SELECT count(*) AS rows FROM quarantine`).one().rows;
   }
 
+  /** Newest first; `before` is the last id of the page before. */
+  list(limit: number, before: string | null): ListPage<QuarantinedRow> {
+    const rows = this.#sql.exec<StoredRow>(
+      `SELECT id, at, table_name, row_id, error FROM quarantine WHERE id < coalesce(?, 'g') ORDER BY id DESC LIMIT ?`,
+      before,
+      limit + 1,
+    );
+    const { items, more } = takePage(rows, limit, ({ error }) => error.length);
+    return {
+      items: items.map(({ id, at, table_name, row_id, error }) => ({
+        id,
+        at,
+        table: table_name,
+        rowId: row_id,
+        error,
+      })),
+      more,
+    };
+  }
+
+  /** Lets D1 be asked again: an event's row as it is, of anything else what it is now. @returns whether there was one */
+  retry(id: string): boolean {
+    const taken = this.#take(id);
+    if (taken === null) return false;
+    const { table_name: table, row_id: rowId, row } = taken;
+    if (table === "profiles" || table === "enrollments") this.#outbox.markChanged(table, rowId);
+    else this.#outbox.takeBack(rowId, row);
+    return true;
+  }
+
+  /** Gives a row up. @returns whether there was one */
+  drop(id: string): boolean {
+    const taken = this.#take(id);
+    if (taken === null) return false;
+    if (taken.table_name === "user_events") this.#parts.remove("quarantined_event", [taken.row_id]);
+    return true;
+  }
+
+  #take(id: string): TakenRow | null {
+    return (
+      [...this.#sql.exec<TakenRow>(`DELETE FROM quarantine WHERE id = ? RETURNING table_name, row_id, row`, id)][0] ??
+      null
+    );
+  }
+
   /** An event that is in neither the outbox nor D1 any more; it was accepted, so it stays readable. */
   readEvent(eventId: string): UserEventRow | null {
     const found = [
@@ -44,6 +100,8 @@ export class Quarantine {
         eventId,
       ),
     ][0];
-    return found === undefined ? null : (JSON.parse(found.row) as UserEventRow);
+    return found === undefined
+      ? null
+      : this.#parts.wholeEvent("quarantined_event", JSON.parse(found.row) as UserEventRow);
   }
 }

@@ -1,19 +1,24 @@
-// Forgets what is past its time: old generations of the key ledger here, old events in D1.
+// Forgets what is past its time: old generations of the key ledger and rejected events here, old events in D1.
 import { readModelHealth } from "../d1/health.ts";
+import { deleteEventPartsBefore } from "../d1/user-event-parts.ts";
 import { deleteEventsBefore } from "../d1/user-events.ts";
 import type { Lane } from "./alarm.ts";
 import type { KeyLedger } from "./key-ledger.ts";
+import type { RejectedEvents } from "./rejected-events.ts";
 import type { EventCut, RetentionState } from "./workspace-store.ts";
 
 const CLEANUP_INTERVAL_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const DELETE_ROWS = 1_000;
+/** Of half a megabyte each. */
+const DELETE_PARTS = 20;
 /** D1 takes 10 GB; past this events are kept for a shorter time, so that new ones always fit. */
 const MAX_D1_BYTES = 8_000_000_000;
 
 export interface RetentionParts {
   db: D1Database;
   ledger: KeyLedger;
+  rejected: RejectedEvents;
   /** `null` before the cell has been given its workspace. */
   workspace: () => RetentionState | null;
   cleanedUp: (now: number, cut: EventCut) => void;
@@ -35,11 +40,12 @@ export class RetentionLane implements Lane {
   }
 
   async run(deadline: number): Promise<void> {
-    const { db, ledger, transaction, cleanedUp } = this.#parts;
+    const { db, ledger, rejected, transaction, cleanedUp } = this.#parts;
     const workspace = this.#parts.workspace();
     if (workspace === null) return;
     const { id, ledgerRetentionMs, eventRetentionMs } = workspace;
     transaction(() => ledger.rotate(Date.now(), ledgerRetentionMs));
+    transaction(() => rejected.forget(Date.now()));
     const { bytes } = await readModelHealth(db, [id]);
     const cut = cutFor(bytes, workspace);
     const keptMs = Math.max(DAY_MS, eventRetentionMs - cut.eventCutMs);
@@ -47,6 +53,11 @@ export class RetentionLane implements Lane {
       if (Date.now() >= deadline) return;
       const deleted = await deleteEventsBefore(db, id, Date.now() - keptMs, DELETE_ROWS);
       if (deleted < DELETE_ROWS) break;
+    }
+    for (;;) {
+      if (Date.now() >= deadline) return;
+      const deleted = await deleteEventPartsBefore(db, id, Date.now() - keptMs, DELETE_PARTS);
+      if (deleted < DELETE_PARTS) break;
     }
     transaction(() => cleanedUp(Date.now(), cut));
   }

@@ -94,6 +94,35 @@ const MIGRATIONS: readonly (readonly string[])[] = [
      ) WITHOUT ROWID`,
     `CREATE UNIQUE INDEX quarantine_by_row ON quarantine (table_name, row_id)`,
   ],
+  [
+    // Text too large for the row it belongs to, in parts: the data of an event on its way to D1, or of one that
+    // started a run. Goes with its owner.
+    `CREATE TABLE text_parts (
+       owner TEXT NOT NULL, owner_id TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL,
+       PRIMARY KEY (owner, owner_id, part)
+     ) WITHOUT ROWID`,
+    // What a door answered with success and could not take, by a UUIDv7. Kept for seven days.
+    `CREATE TABLE rejected_events (
+       id TEXT PRIMARY KEY, source TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, payload TEXT
+     ) WITHOUT ROWID`,
+  ],
+  [
+    // What a journey counted a run by, if it counts by a key: a digest, for the value may be personal.
+    `ALTER TABLE enrollments ADD COLUMN key_digest BLOB`,
+    // As enrollment_histories, one row per value of the key; only journeys that count by one have rows. For ever.
+    `CREATE TABLE keyed_histories (
+       profile_id TEXT NOT NULL, journey_id TEXT NOT NULL, key_digest BLOB NOT NULL,
+       last_started_at INTEGER NOT NULL, active INTEGER NOT NULL,
+       PRIMARY KEY (profile_id, journey_id, key_digest)
+     ) WITHOUT ROWID`,
+    // All runs of a person in order of time, for caps; it costs less than the index of active runs that it replaces,
+    // which every end of a run had to change.
+    `CREATE INDEX enrollments_by_profile ON enrollments (profile_id, journey_id, started_at)`,
+    `DROP INDEX enrollments_active`,
+    // When the runaway guard stopped a journey, and when somebody let it go on last: entries count from then.
+    `ALTER TABLE journeys ADD COLUMN stopped_at INTEGER`,
+    `ALTER TABLE journeys ADD COLUMN released_at INTEGER`,
+  ],
 ];
 
 /** The schema version this code writes. */

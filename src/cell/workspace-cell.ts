@@ -14,10 +14,13 @@ import { AlarmLanes } from "./alarm.ts";
 import type { ApiKey } from "./api-keys.ts";
 import { assembleCell, type CellParts } from "./cell-parts.ts";
 import { reportHealth, type CellHealth } from "./cell-health.ts";
-import type { AcceptCommand, AcceptOutcome, Caller } from "./command.ts";
+import type { AcceptCommand, AcceptAtRateAnswer, AcceptOutcome, Admission, Caller } from "./command.ts";
 import type { Enrollment } from "./enrollment-store.ts";
 import type { JourneyChange, JourneyView } from "./journey-commands.ts";
 import type { JourneyVersion } from "./journey-store.ts";
+import type { RateRule } from "./rate-windows.ts";
+import type { KeptRejectedEvent, RejectedEvent } from "./rejected-events.ts";
+import type { QuarantinedRow } from "./quarantine.ts";
 import { migrate } from "./schema.ts";
 
 const UNAUTHORIZED = { ok: false, error: { code: "unauthorized" } } as const;
@@ -64,6 +67,11 @@ export class WorkspaceCell extends DurableObject<Env> {
     return this.#may(caller);
   }
 
+  /** Whether a caller may still act here, and may at this rate: for a request that ends before it comes to more. */
+  async admit(caller: Caller, rule: RateRule | null): Promise<Admission> {
+    return this.#admit(caller, rule);
+  }
+
   /** Accepts one event. */
   async accept(caller: Caller, command: AcceptCommand): Promise<AcceptOutcome | { kind: "unauthorized" }> {
     if (!this.#may(caller)) return { kind: "unauthorized" };
@@ -77,6 +85,31 @@ export class WorkspaceCell extends DurableObject<Env> {
   ): Promise<{ kind: "answered"; outcomes: AcceptOutcome[] } | { kind: "unauthorized" }> {
     if (!this.#may(caller)) return { kind: "unauthorized" };
     return { kind: "answered", outcomes: this.#accept(commands) };
+  }
+
+  /** As {@link acceptMany}, for a door that may be called so often and no more; counts as one call. */
+  async acceptAtRate(caller: Caller, commands: AcceptCommand[], rule: RateRule | null): Promise<AcceptAtRateAnswer> {
+    const admission = this.#admit(caller, rule);
+    if (admission.kind !== "admitted") return admission;
+    return { kind: "answered", outcomes: this.#accept(commands), rate: admission.rate };
+  }
+
+  /** Keeps what a door answered with success and could not take. */
+  async keepRejected(caller: Caller, events: RejectedEvent[]): Promise<CellResult<null>> {
+    const { rejected, newId } = this.#parts;
+    return this.#change(caller, () => {
+      for (const event of events) rejected.put(newId(), event);
+      return ok(null);
+    });
+  }
+
+  async listRejected(
+    caller: Caller,
+    limit: number,
+    before: string | null,
+  ): Promise<CellResult<ListPage<KeptRejectedEvent>>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return ok(this.#parts.rejected.list(limit, before));
   }
 
   /** An event that may not be in D1 yet; `null` = ask there. */
@@ -150,6 +183,25 @@ export class WorkspaceCell extends DurableObject<Env> {
     return this.#change(caller, () => (this.#parts.keys.revoke(id, Date.now()) ? ok(null) : NOT_FOUND));
   }
 
+  async listQuarantine(
+    caller: Caller,
+    limit: number,
+    before: string | null,
+  ): Promise<CellResult<ListPage<QuarantinedRow>>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    return ok(this.#parts.quarantine.list(limit, before));
+  }
+
+  async retryQuarantined(caller: Caller, id: string): Promise<CellResult<null>> {
+    const result = this.#change(caller, () => (this.#parts.quarantine.retry(id) ? ok(null) : NOT_FOUND));
+    if (result.ok) this.#wakeFlush();
+    return result;
+  }
+
+  async dropQuarantined(caller: Caller, id: string): Promise<CellResult<null>> {
+    return this.#change(caller, () => (this.#parts.quarantine.drop(id) ? ok(null) : NOT_FOUND));
+  }
+
   async health(): Promise<CellHealth> {
     return reportHealth(this.#parts, Date.now());
   }
@@ -167,17 +219,26 @@ export class WorkspaceCell extends DurableObject<Env> {
     return this.#parts.keys.authorize(caller, Date.now());
   }
 
+  #admit(caller: Caller, rule: RateRule | null): Admission {
+    if (!this.#may(caller)) return { kind: "unauthorized" };
+    return rule === null ? { kind: "admitted", rate: null } : this.#parts.rates.take(rule, Date.now());
+  }
+
   #accept(commands: readonly AcceptCommand[]): AcceptOutcome[] {
     let outcomes: AcceptOutcome[] = [];
     this.#transaction(() => {
       outcomes = commands.map((command) => accept(this.#parts, command));
     });
     if (outcomes.some((outcome) => outcome.kind === "accepted" && !outcome.replayed)) {
-      const now = Date.now();
-      this.#parts.flush.request(now);
-      this.#lanes.arm(now);
+      this.#wakeFlush();
     }
     return outcomes;
+  }
+
+  #wakeFlush(): void {
+    const now = Date.now();
+    this.#parts.flush.request(now);
+    this.#lanes.arm(now);
   }
 
   #change<T>(caller: Caller, run: () => CellResult<T>): CellResult<T> {

@@ -1,6 +1,8 @@
 // The one row that says which workspace this cell holds, kept in memory too: every event asks.
 import { parseDuration } from "../domain/duration.ts";
-import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
+import type { EntryLimit } from "../domain/eligibility.ts";
+import { compileLimit } from "../domain/eligibility-rules.ts";
+import { DEFAULT_SETTINGS, type Workspace, type WorkspaceSettings } from "../domain/workspace.ts";
 
 type StoredWorkspace = {
   id: string;
@@ -33,6 +35,7 @@ export class WorkspaceStore {
   readonly #sql: SqlStorage;
   #workspace: Workspace | null = null;
   #retention: RetentionState | null = null;
+  #runaway: EntryLimit | null = null;
   #lastEventId = "";
 
   constructor(sql: SqlStorage) {
@@ -48,6 +51,11 @@ export class WorkspaceStore {
   /** What the retention lane needs. */
   retention(): RetentionState | null {
     return this.#retention;
+  }
+
+  /** The runaway limit of journeys that name none of their own; `null` = they have none. */
+  runaway(): EntryLimit | null {
+    return this.#runaway;
   }
 
   /** The last event that had been counted when the object started: ids go on after it, whatever the clock says. */
@@ -82,10 +90,11 @@ export class WorkspaceStore {
   reload(): void {
     const row = [...this.#sql.exec<StoredWorkspace>(`SELECT * FROM workspace`)][0];
     if (row === undefined) {
-      this.#workspace = this.#retention = null;
+      this.#workspace = this.#retention = this.#runaway = null;
       return;
     }
-    const settings = JSON.parse(row.settings) as WorkspaceSettings;
+    // Older rows lack what was added since.
+    const settings = { ...DEFAULT_SETTINGS, ...(JSON.parse(row.settings) as Partial<WorkspaceSettings>) };
     this.#workspace = {
       id: row.id,
       name: row.name,
@@ -101,6 +110,7 @@ export class WorkspaceStore {
       lastD1Bytes: row.last_d1_bytes,
       eventCutMs: row.event_cut_ms,
     };
+    this.#runaway = settings.runaway === null ? null : compileLimit(settings.runaway);
     this.#lastEventId = row.last_event_id;
   }
 }

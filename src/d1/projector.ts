@@ -6,6 +6,7 @@ import { err, ok, type Result } from "../domain/result.ts";
 import { errorCode, isOutage } from "./d1-errors.ts";
 import { UPSERT_ENROLLMENTS } from "./enrollments.ts";
 import { UPSERT_PROFILES } from "./profiles.ts";
+import { INSERT_USER_EVENT_PARTS } from "./user-event-parts.ts";
 import { INSERT_USER_EVENTS } from "./user-events.ts";
 
 /** D1 takes strings under 2 MB: source, D1's published limits. */
@@ -18,6 +19,7 @@ const BRACKETS_BYTES = 2;
 
 const WRITE = {
   user_events: INSERT_USER_EVENTS,
+  user_event_parts: INSERT_USER_EVENT_PARTS,
   profiles: UPSERT_PROFILES,
   enrollments: UPSERT_ENROLLMENTS,
 } as const;

@@ -3,6 +3,7 @@
 // person's events. INDEXED BY makes that an error instead of a slow query.
 import type { UserEventRow } from "../domain/event.ts";
 import { NOT_ERASED } from "./erasures.ts";
+import { readEventData } from "./user-event-parts.ts";
 import { AFTER_EVERY_UUID, uuidV7Floor } from "./uuid-v7-range.ts";
 
 /** A list leaves larger payloads out; the single read has them whole. @see docs/api.md */
@@ -22,15 +23,15 @@ export interface EventFilters {
 }
 
 /** An event in a list: no receipt; `data` is `null` with `data_omitted` 1 where it is over 16 KiB. */
-export type ListedEventRow = Omit<UserEventRow, "receipt"> & { data_omitted: 0 | 1 };
+export type ListedEventRow = Omit<UserEventRow, "receipt" | "data_parts"> & { data_omitted: 0 | 1 };
 
 /** Writes the rows of `?2` for workspace `?1`; what is there already stays as it is. */
 export const INSERT_USER_EVENTS = `
 INSERT INTO user_events (workspace_id, event_id, event, profile_id, reference_id, occurred_at, received_at,
-  source, redacted_data_paths, data, receipt)
+  source, redacted_data_paths, data, data_parts, receipt)
 SELECT ?1, sent.value ->> 'event_id', sent.value ->> 'event', sent.value ->> 'profile_id',
   sent.value ->> 'reference_id', sent.value ->> 'occurred_at', sent.value ->> 'received_at',
-  sent.value ->> 'source', sent.value ->> 'redacted_data_paths', sent.value ->> 'data', sent.value ->> 'receipt'
+  sent.value ->> 'source', sent.value ->> 'redacted_data_paths', sent.value ->> 'data', ifnull(sent.value ->> 'data_parts', 0), sent.value ->> 'receipt'
 FROM json_each(?2) AS sent
 WHERE ${NOT_ERASED}
 ON CONFLICT (workspace_id, event_id) DO NOTHING`;
@@ -44,7 +45,7 @@ const MATCHES = `workspace_id = ?1 AND event_id >= ?2 AND event_id < ?3
   AND (?8 IS NULL OR reference_id = ?8)`;
 
 const LISTED = `event_id, event, profile_id, reference_id, occurred_at, received_at, source, redacted_data_paths,
-  CASE WHEN octet_length(data) <= ?5 THEN data END AS data, ifnull(octet_length(data) > ?5, 0) AS data_omitted`;
+  CASE WHEN octet_length(data) <= ?5 THEN data END AS data, ifnull(octet_length(data) > ?5, data_parts > 0) AS data_omitted`;
 
 const NEWEST_FIRST = "ORDER BY event_id DESC LIMIT ?4";
 
@@ -115,14 +116,20 @@ export async function listEvents(
 
 /** Reads one event with its receipt and its whole data; `null` when this workspace has none of this id. */
 export async function readEvent(db: D1Database, workspaceId: string, eventId: string): Promise<UserEventRow | null> {
-  return await db
+  const stored = await db
     .prepare(
-      `SELECT event_id, event, profile_id, data, reference_id, occurred_at, received_at, redacted_data_paths,
-        source, receipt
+      `SELECT event_id, event, profile_id, data, data_parts, reference_id, occurred_at, received_at,
+        redacted_data_paths, source, receipt
       FROM user_events WHERE workspace_id = ?1 AND event_id = ?2`,
     )
     .bind(workspaceId, eventId)
-    .first<UserEventRow>();
+    .first<UserEventRow & { data_parts: number }>();
+  if (stored === null) return null;
+  const { data_parts: parts, ...row } = stored;
+  if (parts === 0) return row;
+  const data = await readEventData(db, workspaceId, eventId, parts);
+  // Deleted between the two reads.
+  return data === null ? null : { ...row, data };
 }
 
 /**

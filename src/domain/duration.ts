@@ -11,7 +11,8 @@ const WEEK_MS = 7 * DAY_MS;
 const UNITS_MS = [WEEK_MS, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS];
 
 /** The look-aheads ask for one component after `P`, and for one after `T` where a `T` stands. */
-const DURATION = /^P(?=[0-9T])(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?$/;
+export const DURATION_PATTERN =
+  /^P(?=[0-9T])(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?$/;
 
 /**
  * Reads a duration such as `PT30S`, `P1DT12H`, `P2W`.
@@ -19,8 +20,15 @@ const DURATION = /^P(?=[0-9T])(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]
  * @returns milliseconds, 0 to {@link MAX_DURATION_DAYS} days; `null` if the text is not such a duration
  */
 export function parseDuration(text: string): number | null {
-  const match = DURATION.exec(text);
+  const match = DURATION_PATTERN.exec(text);
   if (match === null) return null;
   const ms = UNITS_MS.reduce((sum, unitMs, i) => sum + unitMs * Number(match[i + 1] ?? 0), 0);
   return ms <= MAX_DURATION_DAYS * DAY_MS ? ms : null;
+}
+
+/** Milliseconds of a duration that was checked; any other text throws. */
+export function durationMs(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new Error("a journey holds a duration that was not checked");
+  return ms;
 }

@@ -16,13 +16,17 @@ export type WaypostError =
   | { code: "invalid_request"; issues: RequestIssue[] }
   | { code: "unauthorized" }
   | { code: "insufficient_scope"; required: string[] }
-  | { code: "not_found" }
+  /** With words of its own where a vendor's clients expect them. */
+  | { code: "not_found"; message?: string }
   | { code: "method_not_allowed"; allow: string[] }
   | { code: "idempotency_key_reuse" }
+  /** What was sent names two people; only doors that refuse that answer so. */
+  | { code: "identity_conflict" }
   | { code: "already_exists"; what: string }
   | { code: "journey_archived" }
   | { code: "payload_too_large"; maxBytes: number }
   | { code: "invalid_journey"; issues: DefinitionIssue[] }
   | { code: "journey_not_active" }
+  | { code: "rate_limited"; retryAfterSeconds: number }
   | { code: "unavailable"; reason: string; retryAfterSeconds: number }
   | { code: "internal" };

@@ -14,7 +14,10 @@ export const EVENT_SOURCES = [
 ] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
 
-/** The first clause of a filter that did not hold. Never a value: receipts outlive redaction. */
+/**
+ * The first clause of a filter that did not hold; of other reasons the place where something has to be, with the
+ * operator `exists`. Never a value: receipts outlive redaction.
+ */
 export interface FailedClause {
   /** JSON Pointer of the clause's left side, `null` for a literal `false`. */
   path: string | null;
@@ -23,13 +26,17 @@ export interface FailedClause {
   not?: true;
 }
 
-/** Why a journey did not take an event. @see docs/architecture.md#reasons */
+/** Why a journey did not take an event: the first that applies. @see docs/architecture.md#reasons */
 export const SKIP_REASONS = [
   "filter_failed",
+  "key_missing",
   "identity_required",
+  "suppressed",
   "already_active",
   "already_enrolled",
   "cooldown",
+  "capped",
+  "runaway_stopped",
 ] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
@@ -40,6 +47,7 @@ export interface ReceiptEntry {
   outcome: "enrolled" | "skipped";
   reason: "enrolled" | SkipReason;
   enrollmentId: string | null;
+  /** With `filter_failed` and `key_missing`, and with `identity_required` when one of `requires` is lacking. */
   detail: FailedClause | null;
 }
 
@@ -66,8 +74,10 @@ export interface UserEventRow {
   event_id: string;
   event: string;
   profile_id: string | null;
-  /** Redacted payload as JSON text; `null` when the request had none. */
+  /** Redacted payload as JSON text; `null` when the request had none, or when it is kept in parts. */
   data: string | null;
+  /** In how many rows of their own the payload is kept: it is too large for this one. Absent = in this row. */
+  data_parts?: number;
   reference_id: string | null;
   /** ISO 8601 UTC with milliseconds. */
   occurred_at: string;

@@ -108,19 +108,56 @@ export function planIdentity<P extends Owner>(
     const { identities } = survivor;
     return { survivor, merges, identities, released: [], changed: false, conflict, warnings };
   }
-  const before = survivor?.identities ?? NOTHING;
-  const identities = combine(before, merges, sent, unowned);
   for (const merged of merges) {
     warnings.push({ code: "merged", message: "Two profiles turned out to be one person.", mergedProfileId: merged.id });
   }
+  return changing({ survivor, merges, conflict, warnings }, sent, unowned);
+}
+
+/**
+ * Plans what one request's identities mean for a profile that the caller named by its id: the event goes there,
+ * what nobody owns is added, and nobody is merged.
+ *
+ * @param sent     as {@link planIdentity}; may be empty
+ * @param ownerOf  as {@link planIdentity}
+ */
+export function planForNamed<P extends Owner>(
+  named: P,
+  sent: SentIdentities,
+  ownerOf: (kind: IdentityKind, value: string) => P | null,
+): IdentityPlan<P> {
+  const unowned: IdentityKind[] = [];
+  const warnings: Warning[] = [];
+  let conflict = false;
+  for (const kind of IDENTITY_KINDS.filter((one) => sent[one] !== undefined)) {
+    const owner = ownerOf(kind, sent[kind] as string);
+    const second = kind === "externalId" && owner === null && named.identities.externalId !== null;
+    if (second) {
+      conflict = true;
+      warnings.push({ code: "identity_conflict", message: "The profile keeps the externalId that it has." });
+    } else if (owner === null) {
+      unowned.push(kind);
+    } else if (owner.id !== named.id) {
+      conflict = refuse(kind, warnings) || conflict;
+    }
+  }
+  return changing({ survivor: named, merges: [], conflict, warnings }, sent, unowned);
+}
+
+/** Completes a plan with what the survivor owns afterwards. */
+function changing<P extends Owner>(
+  plan: Pick<IdentityPlan<P>, "survivor" | "merges" | "conflict" | "warnings">,
+  sent: SentIdentities,
+  unowned: readonly IdentityKind[],
+): IdentityPlan<P> {
+  const { survivor, merges } = plan;
+  const before = survivor?.identities ?? NOTHING;
+  const identities = combine(before, merges, sent, unowned);
   return {
-    survivor,
-    merges,
+    ...plan,
     identities,
     released: releasedBy([before, ...merges.map((merged) => merged.identities)], identities),
     changed: survivor === null || merges.length > 0 || unowned.length > 0,
-    conflict,
-    warnings,
   };
 }
 

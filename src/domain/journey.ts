@@ -1,13 +1,13 @@
-// The journey document: its shape, what may be wrong with it, and what accepting an event needs of it. A rule
-// that is not built is refused, never passed over: a limit that does not limit is worse than none.
+// The journey document: its shape, what may be wrong with it, and what accepting an event needs of it.
 import * as v from "valibot";
 import { compileCondition, type CompiledCondition } from "./condition.ts";
-import { condition, duration, fields, laterCondition, text } from "./definition-fields.ts";
+import { condition, fields, laterCondition, text } from "./definition-fields.ts";
 import { issuesOf, type DefinitionIssue } from "./definition-issue.ts";
-import { parseDuration } from "./duration.ts";
-import type { Reentry } from "./eligibility.ts";
+import type { EligibilityRules, EntryLimit } from "./eligibility.ts";
+import { compileEligibility, compileLimit, eligibilitySchema, runawaySchema } from "./eligibility-rules.ts";
 import { toldIssues } from "./issue-list.ts";
 import { hasOwn, isJsonObject, type JsonObject } from "./json.ts";
+import { graphIssues } from "./journey-graph.ts";
 import { err, ok, type Result } from "./result.ts";
 import { listOf } from "./shapes.ts";
 import { checkSteps, MAX_STEPS } from "./steps/check-steps.ts";
@@ -16,13 +16,9 @@ import { stepSchema, type Step } from "./steps/index.ts";
 export type { DefinitionIssue } from "./definition-issue.ts";
 
 export const MAX_EXIT_RULES = 10;
-export const MAX_ACTIVE_RUNS = 1_000_000;
-const DEFAULT_MAX_ACTIVE = 1;
 
 const KEY_MESSAGE =
   "A key is needed here: 1 to 120 lower-case letters, digits, - or _, beginning with a letter or digit.";
-const REENTRY_MESSAGE = '"once", "always" or { "after": duration } is needed here.';
-const MAX_ACTIVE_MESSAGE = `A whole number from 1 to ${MAX_ACTIVE_RUNS} is needed here.`;
 const EXIT_ON_MESSAGE = `A list of at most ${MAX_EXIT_RULES} events that end a run is needed here.`;
 const ENTRY_MESSAGE = 'An entry is needed here: { "event": name, "filter"?: condition } or { "api": true }.';
 
@@ -33,22 +29,6 @@ const headSchema = fields({
 
 const eventEntrySchema = fields({ event: text(), filter: v.exactOptional(condition) });
 const apiEntrySchema = fields({ api: v.literal(true, '"api" can only be true.') });
-
-const eligibilitySchema = fields({
-  /** Without it: "once", one enrollment per profile for ever, over all versions. */
-  reentry: v.exactOptional(
-    v.union([v.picklist(["once", "always"], REENTRY_MESSAGE), fields({ after: duration })], REENTRY_MESSAGE),
-  ),
-  /** Runs of one profile at a time. Without it: 1. */
-  maxActive: v.exactOptional(
-    v.pipe(
-      v.number(MAX_ACTIVE_MESSAGE),
-      v.integer(MAX_ACTIVE_MESSAGE),
-      v.minValue(1, MAX_ACTIVE_MESSAGE),
-      v.maxValue(MAX_ACTIVE_RUNS, MAX_ACTIVE_MESSAGE),
-    ),
-  ),
-});
 
 const exitOnSchema = listOf(
   fields({ event: text(), filter: v.exactOptional(laterCondition) }),
@@ -70,6 +50,7 @@ export const journeyDefinitionSchema = v.object({
   eligibility: v.exactOptional(eligibilitySchema),
   exitOn: v.exactOptional(exitOnSchema),
   goal: v.exactOptional(goalSchema),
+  runaway: v.exactOptional(runawaySchema),
   steps: v.pipe(v.array(stepSchema), v.minLength(1), v.maxLength(MAX_STEPS)),
 });
 
@@ -80,9 +61,6 @@ export type DefinitionCheck = Result<
   JourneyDefinition,
   { kind: "request"; issues: { path: string; message: string }[] } | { kind: "definition"; issues: DefinitionIssue[] }
 >;
-
-/** Rules of the document that are not built, by the place they would stand in. */
-const UNAVAILABLE_RULES = { "": ["runaway"], eligibility: ["key", "cap", "requires"] };
 
 /**
  * Checks a journey document of unknown shape.
@@ -99,16 +77,15 @@ export function checkDefinition(input: unknown): DefinitionCheck {
     const issues = issuesOf(head.issues, "", null).map(({ path, message }) => ({ path, message }));
     return err({ kind: "request", issues });
   }
-  const issues: DefinitionIssue[] = [
-    ...unavailableRules(input, ""),
-    ...(isJsonObject(input.eligibility) ? unavailableRules(input.eligibility, "eligibility") : []),
-  ];
+  const issues: DefinitionIssue[] = [];
   const entry = entrySection(input, issues);
   const eligibility = section(input, "eligibility", eligibilitySchema, issues);
   const exitOn = section(input, "exitOn", exitOnSchema, issues);
   const goal = section(input, "goal", goalSchema, issues);
+  const runaway = section(input, "runaway", runawaySchema, issues);
   const { steps, issues: stepIssues } = checkSteps(input.steps);
-  const all = issues.concat(stepIssues);
+  const wholeIssues = stepIssues.length > 0 ? [] : graphIssues(steps, endsFromOutside(input, { exitOn, goal }));
+  const all = issues.concat(stepIssues, wholeIssues);
   if (all.length > 0 || entry === undefined) {
     return err({ kind: "definition", issues: toldIssues(all, (message) => ({ path: "", stepId: null, message })) });
   }
@@ -118,18 +95,21 @@ export function checkDefinition(input: unknown): DefinitionCheck {
     ...(eligibility === undefined ? {} : { eligibility }),
     ...(exitOn === undefined ? {} : { exitOn }),
     ...(goal === undefined ? {} : { goal }),
+    ...(runaway === undefined ? {} : { runaway }),
     steps,
   });
 }
 
-function unavailableRules(holder: JsonObject, path: keyof typeof UNAVAILABLE_RULES): DefinitionIssue[] {
-  return UNAVAILABLE_RULES[path]
-    .filter((name) => hasOwn(holder, name) && holder[name] !== undefined)
-    .map((name) => ({
-      path: path === "" ? name : `${path}.${name}`,
-      stepId: null,
-      message: `The rule "${name}" is not available yet; remove it. It is refused rather than ignored, so that nobody relies on it.`,
-    }));
+interface EndingRules {
+  exitOn: JourneyDefinition["exitOn"] | undefined;
+  goal: JourneyDefinition["goal"] | undefined;
+}
+
+/** Whether something besides the steps ends runs. What is meant to and is wrong has been told as such. */
+function endsFromOutside(input: JsonObject, checked: EndingRules): boolean {
+  const { exitOn, goal } = checked;
+  const exits = exitOn === undefined ? input.exitOn !== undefined : exitOn.length > 0;
+  return exits || (goal === undefined ? input.goal !== undefined : goal.exit !== false);
 }
 
 function entrySection(input: JsonObject, issues: DefinitionIssue[]): JourneyDefinition["entry"] | undefined {
@@ -162,8 +142,9 @@ function section<S extends v.GenericSchema>(
 /** What accepting an event needs of a journey version. */
 export interface CompiledJourney {
   filter: CompiledCondition | null;
-  reentry: Reentry;
-  maxActive: number;
+  eligibility: EligibilityRules;
+  /** The version's own limit; `null` = the workspace's, if it has one. */
+  runaway: EntryLimit | null;
   firstStepId: string;
 }
 
@@ -173,20 +154,13 @@ export interface CompiledJourney {
  * @param definition  as {@link checkDefinition} gave it; anything else throws
  */
 export function compileJourney(definition: JourneyDefinition): CompiledJourney {
-  const { entry, eligibility, steps } = definition;
+  const { entry, eligibility = {}, runaway, steps } = definition;
   const [first] = steps;
   if (first === undefined) throw new Error("a journey holds no step");
   return {
     filter: "event" in entry && entry.filter !== undefined ? compileCondition(entry.filter) : null,
-    reentry: compileReentry(eligibility?.reentry ?? "once"),
-    maxActive: eligibility?.maxActive ?? DEFAULT_MAX_ACTIVE,
+    eligibility: compileEligibility(eligibility, steps),
+    runaway: runaway === undefined ? null : compileLimit(runaway),
     firstStepId: first.id,
   };
-}
-
-function compileReentry(reentry: "once" | "always" | { after: string }): Reentry {
-  if (typeof reentry === "string") return { kind: reentry };
-  const afterMs = parseDuration(reentry.after);
-  if (afterMs === null) throw new Error("a journey holds a duration that was not checked");
-  return { kind: "after", afterMs };
 }

@@ -1,13 +1,13 @@
 // A receipt as it is kept: ten journeys that listen make it the largest part of an event, so each entry is an
 // array, and what follows from the rest is left out. Unpacking gives the same receipt, key order included.
-import type { FailedClause, Receipt, ReceiptEntry, Warning } from "./event.ts";
+import type { FailedClause, Receipt, ReceiptEntry, SkipReason, Warning } from "./event.ts";
 
-/** Journey id, key, version, reason; then the enrollment's id, or the failed clause: path, operator, 1 if negated. */
+/** Journey id, key, version, reason; then the enrollment's id, or the detail: path, operator, 1 if negated. */
 type PackedEntry =
   | [string, string, number, ReceiptEntry["reason"]]
   | [string, string, number, "enrolled", string]
-  | [string, string, number, "filter_failed", string | null, string]
-  | [string, string, number, "filter_failed", string | null, string, 1];
+  | [string, string, number, SkipReason, string | null, string]
+  | [string, string, number, SkipReason, string | null, string, 1];
 
 type PackedReceipt = [PackedEntry[], Warning[]] | [PackedEntry[]];
 
@@ -25,8 +25,10 @@ export function unpackReceipt(text: string): Receipt {
 }
 
 function packEntry({ journeyId, key, version, reason, enrollmentId, detail }: ReceiptEntry): PackedEntry {
-  if (reason === "enrolled" && enrollmentId !== null) return [journeyId, key, version, reason, enrollmentId];
-  if (reason !== "filter_failed" || detail === null) return [journeyId, key, version, reason];
+  if (reason === "enrolled") {
+    return enrollmentId === null ? [journeyId, key, version, reason] : [journeyId, key, version, reason, enrollmentId];
+  }
+  if (detail === null) return [journeyId, key, version, reason];
   const { path, operator, not } = detail;
   return not === undefined
     ? [journeyId, key, version, reason, path, operator]

@@ -1,6 +1,9 @@
 // Fields that many answers have, as /openapi.json describes them.
 import * as v from "valibot";
 
+/** How many events of a call that was answered with success were not taken, and are kept among the rejected ones. */
+export const REJECTED_EVENTS_HEADER = "x-rejected-events";
+
 /** An id of ours. */
 export const id = v.pipe(v.string(), v.uuid());
 

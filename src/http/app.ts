@@ -4,14 +4,20 @@ import { CellUnavailable } from "../cell/cell-client.ts";
 import type { WaypostError } from "../domain/errors.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import type { HttpContext, HttpEnv, Services } from "./context.ts";
-import { Failure, renderError } from "./errors.ts";
+import { frameAdapter } from "./compat/adapter.ts";
+import { frameVendors, mountVendors } from "./compat/index.ts";
+import { Failure, respond } from "./errors.ts";
 import { dropUnreadBody } from "./middleware/unread-body.ts";
 import { apiKeys } from "./native/api-keys.ts";
 import { enrollments } from "./native/enrollments.ts";
 import { events } from "./native/events.ts";
 import { health } from "./native/health.ts";
+import { ingest } from "./native/ingest.ts";
+import { journeySchema } from "./native/journey-schema.ts";
 import { journeys } from "./native/journeys.ts";
 import { profiles } from "./native/profiles.ts";
+import { quarantine } from "./native/quarantine.ts";
+import { rejectedEvents } from "./native/rejected-events.ts";
 import { workspaces } from "./native/workspaces.ts";
 import { openapi } from "./openapi.ts";
 
@@ -40,10 +46,13 @@ export function appWith(servicesOf: (env: Env) => Services): Hono<HttpEnv> {
   });
 
   app.use(dropUnreadBody);
+  frameVendors(app);
+  frameAdapter(app, ingest);
 
   // What answers without settings stands before the check of them.
   app.route("/healthz", health);
   app.route("/openapi.json", openapi(app));
+  app.route("/schemas/journey.json", journeySchema);
 
   app.use(async (c, next) => {
     requireSettings(c);
@@ -51,11 +60,15 @@ export function appWith(servicesOf: (env: Env) => Services): Hono<HttpEnv> {
   });
 
   app.route("/api/v1/events", events);
+  app.route("/api/v1/rejected-events", rejectedEvents);
+  app.route("/api/v1/quarantine", quarantine);
+  app.route(ingest.path, ingest.routes);
   app.route("/api/v1/profiles", profiles);
   app.route("/api/v1/journeys", journeys);
   app.route("/api/v1/enrollments", enrollments);
   app.route("/api/v1/workspaces", workspaces);
   app.route("/api/v1/api-keys", apiKeys);
+  mountVendors(app);
 
   app.notFound((c) => {
     const allow = allowedMethods(app, c.req.path);
@@ -97,9 +110,4 @@ function errorOf(error: Error, c: HttpContext): WaypostError {
     }),
   );
   return { code: "internal" };
-}
-
-function respond(c: HttpContext, error: WaypostError): Response {
-  const { status, headers, body } = renderError(error);
-  return c.json(body, status, headers);
 }

@@ -1,8 +1,10 @@
 // What a request carries through the HTTP layer.
 import type { Context } from "hono";
 import type { Caller } from "../cell/command.ts";
+import type { RateRule, RateState } from "../cell/rate-windows.ts";
 import type { KeyClaims } from "../crypto/api-key.ts";
 import type { SecretList } from "../crypto/secret-list.ts";
+import type { WaypostError } from "../domain/errors.ts";
 
 /** What a deployment was given, checked. */
 export interface Services {
@@ -27,6 +29,12 @@ export interface HttpEnv {
     key?: KeyClaims;
     /** Whether the key's cell was asked if the key still stands. */
     callerChecked: boolean;
+    /** On a vendor's path: its shape of errors. */
+    renderError?: (error: WaypostError, c: HttpContext) => Response;
+    /** On a vendor's path that has one: the rate at which the workspace may call it. */
+    rateRule?: RateRule;
+    /** How much of that rate is left, once the cell was asked. */
+    rate?: RateState;
   };
 }
 

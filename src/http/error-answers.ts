@@ -20,13 +20,15 @@ const DETAILS: Partial<Record<Code, v.ObjectEntries>> = {
 export const ERROR_HEADERS: Partial<Record<Code, Record<string, string>>> = {
   method_not_allowed: { allow: "The methods that this path takes." },
   idempotency_key_reuse: { "x-should-retry": "`false`: the same request would be refused again." },
+  identity_conflict: { "x-should-retry": "`false`: the same request would be refused again." },
+  rate_limited: { "retry-after": "Seconds to wait before the same request is sent again." },
   unavailable: { "retry-after": "Seconds to wait before the same request is sent again." },
 };
 
-/** The envelope of each code. */
+/** The envelope of each code. Rates are vendors' alone, and their doors have no place in this description. */
 export const ENVELOPES = Object.fromEntries(
-  (Object.keys(STATUS_OF) as Code[]).map((code) => [code, envelopeOf(code)]),
-) as Record<Code, v.GenericSchema>;
+  (Object.keys(STATUS_OF) as Code[]).filter((code) => code !== "rate_limited").map((code) => [code, envelopeOf(code)]),
+) as Record<Exclude<Code, "rate_limited">, v.GenericSchema>;
 
 function envelopeOf(code: Code): v.GenericSchema {
   const envelope = { error: v.literal(code), message: v.string() };

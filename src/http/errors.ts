@@ -1,6 +1,7 @@
 // Waypost's error envelope, and the one place that turns an error into a response.
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { WaypostError } from "../domain/errors.ts";
+import type { HttpContext } from "./context.ts";
 
 /** An error on its way to the renderer; only the HTTP layer throws it. */
 export class Failure extends Error {
@@ -32,14 +33,35 @@ export const STATUS_OF = {
   not_found: 404,
   method_not_allowed: 405,
   idempotency_key_reuse: 409,
+  identity_conflict: 409,
   already_exists: 409,
   journey_archived: 409,
   payload_too_large: 413,
   invalid_journey: 422,
   journey_not_active: 422,
   internal: 500,
+  rate_limited: 429,
   unavailable: 503,
 } as const satisfies Record<WaypostError["code"], ContentfulStatusCode>;
+
+const OUTBOX_RETRY_SECONDS = 30;
+
+/** The cell takes no more new events until D1 has taken some. */
+export function outboxFull(): WaypostError {
+  return {
+    code: "unavailable",
+    reason: "Too many events are waiting to be stored in the read model.",
+    retryAfterSeconds: OUTBOX_RETRY_SECONDS,
+  };
+}
+
+/** Answers an error in the shape of the surface that was called. */
+export function respond(c: HttpContext, error: WaypostError): Response {
+  const vendors = c.get("renderError");
+  if (vendors !== undefined) return vendors(error, c);
+  const { status, headers, body } = renderError(error);
+  return c.json(body, status, headers);
+}
 
 /** Renders an error in Waypost's own shape. @see docs/errors.md */
 export function renderError(error: WaypostError): RenderedError {
@@ -60,7 +82,7 @@ export function renderError(error: WaypostError): RenderedError {
     case "insufficient_scope":
       return rendered("The API key lacks a scope that this call needs.", { required: error.required });
     case "not_found":
-      return rendered("There is nothing here by that name or id.");
+      return rendered(error.message ?? "There is nothing here by that name or id.");
     case "method_not_allowed":
       return rendered(
         "This path does not take that method.",
@@ -73,6 +95,10 @@ export function renderError(error: WaypostError): RenderedError {
         undefined,
         { "x-should-retry": "false" },
       );
+    case "identity_conflict":
+      return rendered("What was sent belongs to two different people; nothing was changed.", undefined, {
+        "x-should-retry": "false",
+      });
     case "already_exists":
       return rendered(`There is ${error.what} already.`);
     case "journey_archived":
@@ -83,6 +109,10 @@ export function renderError(error: WaypostError): RenderedError {
       return rendered("The journey cannot run as it is written; details.issues says why.", { issues: error.issues });
     case "journey_not_active":
       return rendered("The journey is a draft: activate it first.");
+    case "rate_limited":
+      return rendered("Too many requests. Send the same request again later.", undefined, {
+        "retry-after": String(error.retryAfterSeconds),
+      });
     case "unavailable":
       return rendered(`${error.reason} Send the same request again later.`, undefined, {
         "retry-after": String(error.retryAfterSeconds),

@@ -56,27 +56,44 @@ export async function readJsonObject(
  * @throws Failure `payload_too_large`, or `invalid_request` with what to change; never with a value
  */
 async function readJsonBody(request: Request, limits: BodyLimits, whenEmpty?: Json): Promise<Json> {
-  const bytes = await readCapped(request, limits.maxBytes);
-  if (bytes.byteLength === 0 && whenEmpty !== undefined) return whenEmpty;
-  if (bytes.byteLength === 0) throw invalidBody("The body is empty; send a JSON object.");
-  let text: string;
-  try {
-    text = strictUtf8.decode(bytes);
-  } catch {
-    throw invalidBody("The body is not valid UTF-8.");
-  }
-  let body: Json;
-  try {
-    body = JSON.parse(text) as Json;
-  } catch {
-    throw invalidBody("The body is not valid JSON.");
-  }
+  const text = await readText(request, limits.maxBytes);
+  if (text === "" && whenEmpty !== undefined) return whenEmpty;
+  const body = parseJson(text);
   const issue = checkShape(body, limits) ?? findRoundedNumber(text);
   if (issue !== null) throw new Failure({ code: "invalid_request", issues: [issue] });
   return body;
 }
 
-async function readCapped(request: Request, maxBytes: number): Promise<Uint8Array> {
+/**
+ * Reads a body as text; an empty one is the empty text.
+ *
+ * @throws Failure `payload_too_large`, or `invalid_request` when it breaks off or is not UTF-8
+ */
+export async function readText(request: Request, maxBytes: number): Promise<string> {
+  const bytes = await readCapped(request, maxBytes);
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    throw invalidBody("The body is not valid UTF-8.");
+  }
+}
+
+/**
+ * Parses a body's text.
+ *
+ * @throws Failure `invalid_request`
+ */
+export function parseJson(text: string): Json {
+  if (text === "") throw invalidBody("The body is empty; send a JSON object.");
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    throw invalidBody("The body is not valid JSON.");
+  }
+}
+
+/** Reads a body's bytes, cut off at a bound while reading. @throws Failure `payload_too_large` or `invalid_request` */
+export async function readCapped(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = (): Failure => new Failure({ code: "payload_too_large", maxBytes });
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > maxBytes) throw tooLarge();
@@ -123,19 +140,23 @@ async function readDeclared(request: Request, maxBytes: number): Promise<Uint8Ar
   return bytes;
 }
 
-/** Finds what is too deep, too long or too much. Not recursive: depth is what it guards against. */
-function checkShape(body: Json, limits: BodyLimits): RequestIssue | null {
-  const open: { value: Json; depth: number }[] = [{ value: body, depth: 1 }];
+/**
+ * Finds what is too deep, too long or too much. Not recursive: depth is what it guards against.
+ *
+ * @param what  what the value is called
+ */
+export function checkShape(root: Json, limits: BodyLimits, what = "body"): RequestIssue | null {
+  const open: { value: Json; depth: number }[] = [{ value: root, depth: 1 }];
   let keys = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { value, depth } = next;
     if (typeof value === "string") {
       if (isTooLong(value, limits.maxStringBytes)) {
-        return { path: "body", message: `A string is longer than ${limits.maxStringBytes} bytes.` };
+        return { path: what, message: `A string is longer than ${limits.maxStringBytes} bytes.` };
       }
     } else if (typeof value === "object" && value !== null) {
       if (depth > limits.maxDepth) {
-        return { path: "body", message: `The body is nested deeper than ${limits.maxDepth} levels.` };
+        return { path: what, message: `The ${what} is nested deeper than ${limits.maxDepth} levels.` };
       }
       if (Array.isArray(value)) {
         for (const item of value) open.push({ value: item, depth: depth + 1 });
@@ -143,12 +164,12 @@ function checkShape(body: Json, limits: BodyLimits): RequestIssue | null {
         for (const key of Object.keys(value)) {
           keys += 1;
           if (isTooLong(key, limits.maxStringBytes)) {
-            return { path: "body", message: `A key is longer than ${limits.maxStringBytes} bytes.` };
+            return { path: what, message: `A key is longer than ${limits.maxStringBytes} bytes.` };
           }
           open.push({ value: value[key] as Json, depth: depth + 1 });
         }
         if (keys > limits.maxKeys) {
-          return { path: "body", message: `The body has more than ${limits.maxKeys} keys in all.` };
+          return { path: what, message: `The ${what} has more than ${limits.maxKeys} keys in all.` };
         }
       }
     }
@@ -156,10 +177,12 @@ function checkShape(body: Json, limits: BodyLimits): RequestIssue | null {
   return null;
 }
 
-function isTooLong(text: string, maxBytes: number): boolean {
+/** Tells whether a text takes more bytes than this as UTF-8. */
+export function isTooLong(text: string, maxBytes: number): boolean {
   return text.length * MAX_UTF8_BYTES_PER_UNIT > maxBytes && utf8.encode(text).byteLength > maxBytes;
 }
 
-function invalidBody(message: string): Failure {
+/** The body as a whole is not what it has to be. */
+export function invalidBody(message: string): Failure {
   return new Failure({ code: "invalid_request", issues: [{ path: "body", message }] });
 }

@@ -1,10 +1,16 @@
-// Nothing is rounded silently: a number that a double cannot hold is refused, with where it stands.
+// Nothing is rounded silently: a number that a double cannot hold is refused, with where it stands, or kept as text.
 import type { RequestIssue } from "../domain/errors.ts";
+import type { Json } from "../domain/json.ts";
 
 /** Only a literal this long, or with an exponent of three digits, can be more than a double holds. */
 const SUSPICIOUS = /\d{16,}|[eE][+-]?\d{3,}/;
 
 const MESSAGE = "The number is more than a double can hold exactly; send it as a string.";
+
+/** Tells, quickly, that no number in a text can be more than a double holds; `true` = it has to be looked at. */
+export function mayHoldRoundedNumber(text: string): boolean {
+  return SUSPICIOUS.test(text);
+}
 
 /**
  * Finds a number that parsing would change: an integer that loses digits, or one that over- or underflows.
@@ -12,7 +18,7 @@ const MESSAGE = "The number is more than a double can hold exactly; send it as a
  * @param text  JSON text that parses
  */
 export function findRoundedNumber(text: string): RequestIssue | null {
-  if (!SUSPICIOUS.test(text)) return null;
+  if (!mayHoldRoundedNumber(text)) return null;
   const found: { holder: object; key: string }[] = [];
   const root: unknown = JSON.parse(
     text,
@@ -25,6 +31,19 @@ export function findRoundedNumber(text: string): RequestIssue | null {
   );
   const [first] = found;
   return first === undefined ? null : { path: memberOf(root, first.holder, first.key), message: MESSAGE };
+}
+
+/**
+ * Parses JSON text, and keeps a number that a double cannot hold as the text it was written as.
+ *
+ * @throws SyntaxError
+ */
+export function parseKeepingNumbers(text: string): Json {
+  if (!SUSPICIOUS.test(text)) return JSON.parse(text) as Json;
+  return JSON.parse(text, (_key, value: unknown, context?: { source?: string }) => {
+    const source = context?.source ?? "";
+    return typeof value === "number" && isRounded(source, value) ? source : value;
+  }) as Json;
 }
 
 function isRounded(source: string, value: number): boolean {

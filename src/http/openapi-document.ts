@@ -36,7 +36,7 @@ const NAMED: Record<string, v.GenericSchema> = {
   Profile: profileAnswer,
   Receipt: receiptAnswer,
   Workspace: workspaceAnswer,
-  ...Object.fromEntries((Object.keys(ENVELOPES) as Code[]).map((code) => [errorName(code), ENVELOPES[code]])),
+  ...Object.fromEntries(Object.entries(ENVELOPES).map(([code, envelope]) => [errorName(code as Code), envelope])),
 };
 
 const CONVERSION: ConversionConfig = {
@@ -140,6 +140,9 @@ function securityOf(access: Access | undefined): Record<string, string[]>[] {
   switch (access.kind) {
     case "key":
       return [{ apiKey: [...access.scopes] }];
+    case "write_key_in_body":
+      // No scheme of OpenAPI's stands in a body: the body's own shape asks for the key.
+      return [];
     case "operator":
       return [{ adminToken: [] }];
     case "operator_or_key":

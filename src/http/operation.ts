@@ -8,7 +8,10 @@ import type { Scope } from "../domain/scopes.ts";
 import type { HttpEnv } from "./context.ts";
 
 /** Who may call a route. Told by its credential middleware, so that the document cannot claim another. */
-export type Access = { kind: "key" | "operator" | "operator_or_key" | "operator_if_any"; scopes: readonly Scope[] };
+export type Access = {
+  kind: "key" | "write_key_in_body" | "operator" | "operator_or_key" | "operator_if_any";
+  scopes: readonly Scope[];
+};
 
 export interface Answer {
   description: string;

@@ -4,7 +4,7 @@ import { stopClock } from "../support/clock.ts";
 import { accept, accepted, aCommand } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
-import { aWorkspace } from "../support/workspace.ts";
+import { anId, aWorkspace } from "../support/workspace.ts";
 
 stopClock();
 
@@ -160,5 +160,61 @@ describe("optional", () => {
   it("resolves who is named", async () => {
     const workspace = await aWorkspace();
     expect((await accepted(workspace, { people: "optional" })).profileId).not.toBeNull();
+  });
+});
+
+describe("introduce", () => {
+  it("makes a person who is not known, with all that was sent", async () => {
+    const workspace = await aWorkspace();
+    await accepted(workspace, { people: "introduce", identities: { email: "a@example.com", phone: "+14155550101" } });
+    expect(await queryCell(workspace, `SELECT kind, value FROM identities ORDER BY kind`)).toEqual([
+      { kind: "email", value: "a@example.com" },
+      { kind: "phone", value: "+14155550101" },
+    ]);
+  });
+
+  it.each([
+    ["lower", { email: "a@example.com" }, { email: "a@example.com", phone: "+14155550101" }],
+    ["higher", { phone: "+14155550101" }, { email: "a@example.com", phone: "+14155550101" }],
+  ])("finds a person, adds no %s identity, and patches properties", async (_, known, sent) => {
+    const workspace = await aWorkspace();
+    const { profileId } = await accepted(workspace, { identities: known });
+    const again = await accepted(workspace, {
+      people: "introduce",
+      identities: sent,
+      propertiesJson: '{"plan":"Pro"}',
+    });
+    expect(again.profileId).toBe(profileId);
+    expect(await countInCell(workspace, "identities")).toBe(1);
+    expect(await queryCell(workspace, `SELECT properties FROM profiles`)).toEqual([{ properties: '{"plan":"Pro"}' }]);
+  });
+});
+
+describe("a person named by our own id", () => {
+  it("gets the event, and what nobody owns", async () => {
+    const workspace = await aWorkspace();
+    const { profileId } = await accepted(workspace, { identities: { email: "a@example.com" } });
+    const named = await accepted(workspace, { profileId, identities: { phone: "+14155550101" } });
+    expect(named.profileId).toBe(profileId);
+    expect(await countInCell(workspace, "identities")).toBe(2);
+  });
+
+  it("is the survivor where the id was merged away", async () => {
+    const workspace = await aWorkspace();
+    const merged = await accepted(workspace, { identities: { email: "a@example.com" } });
+    const survivor = await accepted(workspace, { identities: { externalId: "1" } });
+    await accepted(workspace, { identities: { externalId: "1", email: "a@example.com" } });
+    const named = await accepted(workspace, { profileId: merged.profileId, identities: {} });
+    expect(named.profileId).toBe(survivor.profileId);
+  });
+
+  it("is passed over beside an identity when nobody has the id, and nobody alone", async () => {
+    const workspace = await aWorkspace();
+    const { profileId } = await accepted(workspace, { profileId: anId(), identities: { email: "a@example.com" } });
+    expect(profileId).not.toBeNull();
+    for (const people of ["resolve", "optional", "introduce"] as const) {
+      const alone = await accept(workspace, aCommand({ people, profileId: anId(), identities: {} }));
+      expect(alone).toEqual({ kind: "profile_not_found" });
+    }
   });
 });

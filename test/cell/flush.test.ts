@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Accepted } from "../../src/cell/command.ts";
 import { Outbox } from "../../src/cell/outbox.ts";
+import { TextParts } from "../../src/cell/text-parts.ts";
 import * as projector from "../../src/d1/projector.ts";
 import { UPSERT_PROFILES } from "../../src/d1/profiles.ts";
 import { runAlarm } from "../support/alarm.ts";
@@ -213,7 +214,9 @@ describe("a transaction that fails", () => {
   it("leaves the outbox's size as it was, and counts nothing again", async () => {
     const workspace = await aWorkspace();
     await accepted(workspace);
-    const { bytes } = await runInDurableObject(workspace.cell, (_, { storage }) => new Outbox(storage.sql).size());
+    const { bytes } = await runInDurableObject(workspace.cell, (_, { storage }) =>
+      new Outbox(storage.sql, new TextParts(storage.sql)).size(),
+    );
     const restored = vi.spyOn(Outbox.prototype, "restore");
     const failing = vi.spyOn(Outbox.prototype, "putEvent").mockImplementationOnce(function fail(this: Outbox, row) {
       failing.mockRestore();
@@ -366,12 +369,12 @@ describe("an outbox past its bound", () => {
     const workspace = await aWorkspace();
     await accepted(workspace, { dataJson: '{"city":"東京"}' });
     await runInDurableObject(workspace.cell, (_, { storage }) => {
-      const outbox = new Outbox(storage.sql);
+      const outbox = new Outbox(storage.sql, new TextParts(storage.sql));
       const [first] = outbox.oldestEvents(1, 1);
       const bytes = new TextEncoder().encode(first?.json).byteLength;
       expect(outbox.bytes).toBe(bytes);
       outbox.putEvent({ ...JSON.parse(first?.json ?? ""), event_id: "0" });
-      expect(new Outbox(storage.sql).size()).toEqual(outbox.size());
+      expect(new Outbox(storage.sql, new TextParts(storage.sql)).size()).toEqual(outbox.size());
       outbox.removeEvents(outbox.oldestEvents(2, Number.MAX_SAFE_INTEGER));
       expect([outbox.bytes, outbox.events]).toEqual([0, 0]);
     });

@@ -16,6 +16,19 @@ const JOURNEYS: ModelJourney[] = [
   { key: "once", event: "a", active: true, version: 1, plan: null, againAfterMs: null, maxActive: 1 },
   { key: "often", event: "a", active: true, version: 1, plan: "Pro", againAfterMs: 0, maxActive: 3 },
   { key: "hourly", event: "b", active: true, version: 1, plan: null, againAfterMs: 60 * MINUTE_MS, maxActive: 9 },
+  { key: "keyed", event: "b", active: true, version: 1, plan: null, againAfterMs: null, maxActive: 1, countBy: "city" },
+  {
+    key: "capped",
+    event: "a",
+    active: true,
+    version: 1,
+    plan: null,
+    againAfterMs: 0,
+    maxActive: 4,
+    countBy: "plan",
+    cap: { enrollments: 3, perMs: 60 * MINUTE_MS },
+    requires: "email",
+  },
 ];
 
 const few = (prefix: string, count: number) =>

@@ -2,6 +2,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { Outbox } from "../../src/cell/outbox.ts";
+import { TextParts } from "../../src/cell/text-parts.ts";
 import { ProfileStore } from "../../src/cell/profile-store.ts";
 import type { Profile } from "../../src/domain/profile.ts";
 import { owning } from "../support/people.ts";
@@ -9,7 +10,9 @@ import { aWorkspace, anId } from "../support/workspace.ts";
 
 async function withProfiles(run: (profiles: ProfileStore) => void): Promise<void> {
   const { cell } = await aWorkspace();
-  await runInDurableObject(cell, (_, { storage }) => run(new ProfileStore(storage.sql, new Outbox(storage.sql))));
+  await runInDurableObject(cell, (_, { storage }) =>
+    run(new ProfileStore(storage.sql, new Outbox(storage.sql, new TextParts(storage.sql)))),
+  );
 }
 
 function addPerson(profiles: ProfileStore, name: string, propertiesJson = "{}"): Profile {

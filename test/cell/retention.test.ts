@@ -3,6 +3,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as health from "../../src/d1/health.ts";
 import { type KeyLedger, MIN_RETENTION_MS } from "../../src/cell/key-ledger.ts";
+import type { RejectedEvents } from "../../src/cell/rejected-events.ts";
 import { RetentionLane } from "../../src/cell/retention-lane.ts";
 import type { EventCut } from "../../src/cell/workspace-store.ts";
 import { runAlarm } from "../support/alarm.ts";
@@ -86,6 +87,7 @@ describe("a database past its bound", () => {
   const PARTS = {
     db: env.DB,
     ledger: { rotate: () => undefined } as unknown as KeyLedger,
+    rejected: { forget: () => undefined } as unknown as RejectedEvents,
     transaction: (run: () => void) => run(),
   };
 
@@ -105,7 +107,7 @@ describe("a database past its bound", () => {
     vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
       const statement = prepare(sql);
       const bind = statement.bind.bind(statement);
-      if (sql.includes("DELETE")) {
+      if (sql.includes("DELETE FROM user_events ")) {
         statement.bind = (...values) => {
           bounds.push(String(values[1]));
           return bind(...values);

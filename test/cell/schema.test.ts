@@ -8,6 +8,7 @@ import { accepted, claimsOf } from "../support/commands.ts";
 import { dumpCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, anId } from "../support/workspace.ts";
 import { VERSION_1_TABLES } from "./schema-version-1.ts";
+import { VERSION_2_ADDITIONS } from "./schema-version-2.ts";
 
 stopClock();
 
@@ -31,9 +32,7 @@ function open(storage: DurableObjectStorage): void {
 describe("a cell's schema", () => {
   it("opens a file of version 1 and keeps what it holds", async () => {
     await inEmptyDatabase((storage) => {
-      storage.sql.exec(`CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`);
-      for (const statement of VERSION_1_TABLES) storage.sql.exec(statement);
-      storage.sql.exec(`INSERT INTO schema_versions VALUES (1, 0)`);
+      makeVersion(storage, 1);
       storage.sql.exec(`INSERT INTO identities VALUES ('email', 'a@example.com', 'p1')`);
       storage.sql.exec(`INSERT INTO outbox_events VALUES (1, 'e1', '{}')`);
       open(storage);
@@ -48,11 +47,27 @@ describe("a cell's schema", () => {
     });
   });
 
-  it("is the same for a file that grew from version 1 as for a new one", async () => {
+  it("opens a file of version 2 and keeps its runs, counted by the person alone", async () => {
+    await inEmptyDatabase((storage) => {
+      makeVersion(storage, 2);
+      storage.sql.exec(`INSERT INTO journeys (id, key, name, status, version, created_at, updated_at)
+        VALUES ('j1', 'k', 'n', 'active', 1, 0, 0)`);
+      storage.sql.exec(
+        `INSERT INTO enrollments VALUES ('r1', 'j1', 1, 'p1', 'e1', 'active', NULL, 's', 5, NULL, NULL, '[]', 1)`,
+      );
+      open(storage);
+      expect(storage.sql.exec(`SELECT id, started_at, key_digest FROM enrollments`).toArray()).toEqual([
+        { id: "r1", started_at: 5, key_digest: null },
+      ]);
+      expect(storage.sql.exec(`SELECT id, stopped_at, released_at FROM journeys`).toArray()).toEqual([
+        { id: "j1", stopped_at: null, released_at: null },
+      ]);
+    });
+  });
+
+  it.each([1, 2])("is the same for a file that grew from version %i as for a new one", async (version) => {
     const grown = await inEmptyDatabase((storage) => {
-      storage.sql.exec(`CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`);
-      for (const statement of VERSION_1_TABLES) storage.sql.exec(statement);
-      storage.sql.exec(`INSERT INTO schema_versions VALUES (1, 0)`);
+      makeVersion(storage, version);
       open(storage);
       return storage.sql.exec<Table>(TABLES).toArray().map(sameSpacing);
     });
@@ -90,6 +105,15 @@ describe("a cell's schema", () => {
     });
   });
 });
+
+/** Makes the tables of an earlier version. */
+function makeVersion({ sql }: DurableObjectStorage, version: number): void {
+  sql.exec(`CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)`);
+  for (const [i, statements] of [VERSION_1_TABLES, VERSION_2_ADDITIONS].slice(0, version).entries()) {
+    for (const statement of statements) sql.exec(statement);
+    sql.exec(`INSERT INTO schema_versions VALUES (?, 0)`, i + 1);
+  }
+}
 
 function sameSpacing({ name, sql }: Table): Table {
   return { name, sql: sql.replaceAll(/\s+/g, " ") };

@@ -112,6 +112,7 @@ export async function given<Row extends UserEventRow | ProfileRow | EnrollmentRo
 export async function countOf(workspaceId: string, table: ProjectedTable): Promise<number> {
   const statements: Record<ProjectedTable, string> = {
     user_events: "SELECT count(*) AS n FROM user_events WHERE workspace_id = ?1",
+    user_event_parts: "SELECT count(*) AS n FROM user_event_parts WHERE workspace_id = ?1",
     profiles: "SELECT count(*) AS n FROM profiles WHERE workspace_id = ?1",
     enrollments: "SELECT count(*) AS n FROM enrollments WHERE workspace_id = ?1",
   };

@@ -1,12 +1,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { describe, expect, it } from "vitest";
-import {
-  checkDefinition,
-  compileJourney,
-  journeyDefinitionSchema,
-  MAX_ACTIVE_RUNS,
-  MAX_EXIT_RULES,
-} from "../../src/domain/journey.ts";
+import { checkDefinition, compileJourney, journeyDefinitionSchema, MAX_EXIT_RULES } from "../../src/domain/journey.ts";
+import { MAX_ACTIVE_RUNS, MAX_CAP_ENROLLMENTS, MAX_RUNAWAY_ENROLLMENTS } from "../../src/domain/eligibility-rules.ts";
 import { MAX_STEPS } from "../../src/domain/steps/check-steps.ts";
 import { aJourneyDocument, definitionOf, issuesWith } from "./journey-document.ts";
 
@@ -28,7 +23,14 @@ function aFullDocument(): Record<string, unknown> {
         ],
       },
     },
-    eligibility: { reentry: { after: "P7D" }, maxActive: 2 },
+    eligibility: {
+      reentry: { after: "P7D" },
+      key: "/event/orderId",
+      maxActive: 2,
+      cap: { enrollments: 3, per: "PT1H" },
+      requires: ["email", "externalId"],
+    },
+    runaway: { enrollments: 1000, per: "PT1M" },
     exitOn: [{ event: "order.refunded", filter: { $state: "/event/orderId", eq: { $entry: "/event/orderId" } } }],
     goal: { event: "order.paid", filter: { $state: "/event/orderId", eq: { $entry: "/event/orderId" } }, exit: false },
     steps: [
@@ -170,6 +172,32 @@ describe("what is wrong with a document", () => {
     ["maxActive above its limit", { eligibility: { maxActive: MAX_ACTIVE_RUNS + 1 } }, ["eligibility.maxActive"]],
     ["a fraction as maxActive", { eligibility: { maxActive: 0.5 } }, ["eligibility.maxActive"]],
     ["maxActive as text", { eligibility: { maxActive: "1" } }, ["eligibility.maxActive"]],
+    ["a key of another type", { eligibility: { key: 1 } }, ["eligibility.key"]],
+    ["a key that is no path", { eligibility: { key: "orderId" } }, ["eligibility.key"]],
+    ["a key that leads elsewhere", { eligibility: { key: "/order/id" } }, ["eligibility.key"]],
+    ["a key that is all of the event", { eligibility: { key: "/event" } }, ["eligibility.key"]],
+    ["a key with a bad escape", { eligibility: { key: "/event/a~2" } }, ["eligibility.key"]],
+    ["a cap of nobody", { eligibility: { cap: { enrollments: 0, per: "PT1H" } } }, ["eligibility.cap.enrollments"]],
+    [
+      "a cap above its limit",
+      { eligibility: { cap: { enrollments: MAX_CAP_ENROLLMENTS + 1, per: "PT1H" } } },
+      ["eligibility.cap.enrollments"],
+    ],
+    ["a cap in no time", { eligibility: { cap: { enrollments: 1, per: "PT0S" } } }, ["eligibility.cap.per"]],
+    ["a cap in months", { eligibility: { cap: { enrollments: 1, per: "P1M" } } }, ["eligibility.cap.per"]],
+    ["a cap of null", { eligibility: { cap: null } }, ["eligibility.cap"]],
+    ["requires that is no list", { eligibility: { requires: "email" } }, ["eligibility.requires"]],
+    ["requires of nothing", { eligibility: { requires: [] } }, ["eligibility.requires"]],
+    ["requires of the same twice", { eligibility: { requires: ["email", "email"] } }, ["eligibility.requires"]],
+    ["requires of an unknown kind", { eligibility: { requires: ["fax"] } }, ["eligibility.requires.0"]],
+    ["runaway false", { runaway: false }, ["runaway"]],
+    ["runaway of nobody", { runaway: { enrollments: 0, per: "PT1M" } }, ["runaway.enrollments"]],
+    [
+      "runaway above its limit",
+      { runaway: { enrollments: MAX_RUNAWAY_ENROLLMENTS + 1, per: "PT1M" } },
+      ["runaway.enrollments"],
+    ],
+    ["runaway in no time", { runaway: { enrollments: 1, per: "P0D" } }, ["runaway.per"]],
     ["exitOn that is no list", { exitOn: { event: "a" } }, ["exitOn"]],
     ["too many exit rules", { exitOn: Array.from({ length: MAX_EXIT_RULES + 1 }, () => ({ event: "a" })) }, ["exitOn"]],
     ["an exit rule without an event", { exitOn: [{ event: "a" }, {}] }, ["exitOn.1.event"]],
@@ -194,6 +222,11 @@ describe("what is wrong with a document", () => {
     ["the most exit rules", { exitOn: Array.from({ length: MAX_EXIT_RULES }, () => ({ event: "a" })) }],
     ["no exit rule", { exitOn: [] }],
     ["the highest maxActive", { eligibility: { maxActive: MAX_ACTIVE_RUNS } }],
+    ["a key in the profile", { eligibility: { key: "/profile/plan" } }],
+    ["a key with escapes", { eligibility: { key: "/event/a~1b/0/~0" } }],
+    ["the highest cap", { eligibility: { cap: { enrollments: MAX_CAP_ENROLLMENTS, per: "PT1S" } } }],
+    ["every identity kind", { eligibility: { requires: ["externalId", "email", "phone", "anonymousId"] } }],
+    ["the highest runaway limit", { runaway: { enrollments: MAX_RUNAWAY_ENROLLMENTS, per: "P3650D" } }],
     ["re-entry once", { eligibility: { reentry: "once" } }],
     ["re-entry always", { eligibility: { reentry: "always" } }],
     ["re-entry after no time", { eligibility: { reentry: { after: "PT0S" } } }],
@@ -209,29 +242,12 @@ describe("what is wrong with a document", () => {
     expect(pathsOf(aJourneyDocument(over))).toEqual([]);
   });
 
-  it.each<[string, Record<string, unknown>, string]>([
-    ["key", { eligibility: { key: "/event/orderId" } }, "eligibility.key"],
-    ["cap", { eligibility: { cap: { enrollments: 3, per: "PT1H" } } }, "eligibility.cap"],
-    ["requires", { eligibility: { requires: ["email"] } }, "eligibility.requires"],
-    ["requires, even if null,", { eligibility: { requires: null } }, "eligibility.requires"],
-    ["runaway", { runaway: { enrollments: 1000, per: "PT1M" } }, "runaway"],
-    ["runaway, even if false,", { runaway: false }, "runaway"],
-  ])("says that the rule %s is not available yet", (_what, over, path) => {
-    expect(issuesWith(aJourneyDocument(over))).toEqual([
-      { path, stepId: null, message: expect.stringContaining("is not available yet; remove it") },
-    ]);
-  });
-
-  it("leaves alone a rule that is present in name only", () => {
-    expect(pathsOf(aJourneyDocument({ runaway: undefined, eligibility: { cap: undefined } }))).toEqual([]);
-  });
-
   it("is told all at once, each with its step", () => {
     const issues = issuesWith(
       aJourneyDocument({
         entry: {},
         runaway: {},
-        eligibility: { cap: {}, maxActive: 0 },
+        eligibility: { cap: { enrollments: 0 }, maxActive: 0 },
         goal: {},
         steps: [
           { id: "a", type: "delay", for: "soon", next: "gone" },
@@ -240,11 +256,13 @@ describe("what is wrong with a document", () => {
       }),
     );
     expect(issues.map(({ path, stepId }) => [path, stepId])).toEqual([
-      ["runaway", null],
-      ["eligibility.cap", null],
       ["entry.event", null],
       ["eligibility.maxActive", null],
+      ["eligibility.cap.enrollments", null],
+      ["eligibility.cap.per", null],
       ["goal.event", null],
+      ["runaway.enrollments", null],
+      ["runaway.per", null],
       ["steps.0.for", "a"],
       ["steps.0.next", "a"],
       ["steps.1.type", "b"],
@@ -257,8 +275,15 @@ describe("compileJourney", () => {
   it("applies the defaults", () => {
     expect(compileJourney(definitionOf(aJourneyDocument()))).toEqual({
       filter: null,
-      reentry: { kind: "once" },
-      maxActive: 1,
+      eligibility: {
+        reentry: { kind: "once" },
+        maxActive: 1,
+        key: null,
+        cap: null,
+        requires: [],
+        emailOnly: false,
+      },
+      runaway: null,
       firstStepId: "rest",
     });
   });
@@ -269,11 +294,35 @@ describe("compileJourney", () => {
     [{ after: "PT0S" }, { kind: "after", afterMs: 0 }],
     [{ after: "P7D" }, { kind: "after", afterMs: 604_800_000 }],
   ])("reads the re-entry %j", (reentry, expected) => {
-    expect(compileJourney(definitionOf(aJourneyDocument({ eligibility: { reentry } }))).reentry).toEqual(expected);
+    const { eligibility } = compileJourney(definitionOf(aJourneyDocument({ eligibility: { reentry } })));
+    expect(eligibility.reentry).toEqual(expected);
   });
 
-  it("takes maxActive from the document", () => {
-    expect(compileJourney(definitionOf(aJourneyDocument({ eligibility: { maxActive: 5 } }))).maxActive).toBe(5);
+  it("takes the other rules from the document", () => {
+    const { eligibility, runaway } = compileJourney(definitionOf(aFullDocument()));
+    expect(eligibility).toMatchObject({
+      maxActive: 2,
+      key: { pointer: "/event/orderId" },
+      cap: { enrollments: 3, perMs: 3_600_000 },
+      requires: ["email", "externalId"],
+    });
+    expect(runaway).toEqual({ enrollments: 1000, perMs: 60_000 });
+  });
+
+  const MAIL = { type: "email", template: "hello" };
+  const HOOK = { type: "webhook", url: "https://crm.example.com" };
+  it.each<[string, Record<string, unknown>[], boolean]>([
+    ["an e-mail", [MAIL], true],
+    ["an e-mail to the person by path, after a wait", [DELAY, { ...MAIL, to: { $state: "/profile/email" } }], true],
+    ["an e-mail to another address", [{ ...MAIL, to: "sales@example.com" }], false],
+    ["an e-mail to an address of the event", [{ ...MAIL, to: { $state: "/event/email" } }], false],
+    ["e-mails to the person and to another", [MAIL, { ...MAIL, to: "sales@example.com" }], false],
+    ["an e-mail and a webhook", [MAIL, HOOK], false],
+    ["a webhook", [HOOK], false],
+    ["nothing that reaches anybody", [DELAY], false],
+  ])("says whether a journey reaches people by e-mail only: %s", (_what, steps, expected) => {
+    const document = aJourneyDocument({ steps: steps.map((step, i) => ({ id: `s${i}`, ...step })) });
+    expect(compileJourney(definitionOf(document)).eligibility.emailOnly).toBe(expected);
   });
 
   it("compiles the entry filter", () => {

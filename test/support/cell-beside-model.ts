@@ -42,13 +42,19 @@ export async function aPair(journeys: ModelJourney[]): Promise<Pair> {
     sent: [],
     outage: null,
   };
-  for (const { key, event, plan, againAfterMs, maxActive } of pair.model.journeys) {
+  for (const { key, event, plan, againAfterMs, maxActive, countBy, cap, requires } of pair.model.journeys) {
     const filter = plan === null ? {} : { filter: { $state: "/profile/plan", eq: plan } };
     const reentry = againAfterMs === null ? "once" : { after: `PT${againAfterMs / 1_000}S` };
     await anActiveJourney(pair.workspace.cell, {
       key,
       entry: { event, ...filter },
-      eligibility: { reentry, maxActive },
+      eligibility: {
+        reentry,
+        maxActive,
+        ...(countBy === undefined ? {} : { key: `/profile/${countBy}` }),
+        ...(cap === undefined ? {} : { cap: { enrollments: cap.enrollments, per: `PT${cap.perMs / 1_000}S` } }),
+        ...(requires === undefined ? {} : { requires: [requires] }),
+      },
     });
   }
   return pair;
@@ -127,12 +133,17 @@ export async function compare(pair: Pair): Promise<void> {
     expect([key, (await readJourney(cell, key)).counts]).toMatchObject([key, pair.model.counts(key)]);
   }
   expect((await cell.health()).conservation.holds).toBe(true);
-  const wrong = await queryCell(
-    pair.workspace,
-    `SELECT * FROM enrollment_histories h WHERE active <> (SELECT count(*) FROM enrollments e
-       WHERE e.profile_id = h.profile_id AND e.journey_id = h.journey_id AND e.status = 'active')`,
-  );
-  expect(wrong).toEqual([]);
+  for (const [table, sameKey] of [
+    ["enrollment_histories", ""],
+    ["keyed_histories", "AND e.key_digest = h.key_digest"],
+  ]) {
+    const wrong = await queryCell(
+      pair.workspace,
+      `SELECT * FROM ${table} h WHERE active <> (SELECT count(*) FROM enrollments e
+         WHERE e.profile_id = h.profile_id AND e.journey_id = h.journey_id AND e.status = 'active' ${sameKey})`,
+    );
+    expect([table, wrong]).toEqual([table, []]);
+  }
   for (let flushes = 0; flushes < 3; flushes++) await runAlarm(cell, MINUTE_MS);
   for (const table of ["outbox_events", "outbox_changes", "quarantine"])
     expect([table, await countInCell(pair.workspace, table)]).toEqual([table, 0]);

@@ -27,6 +27,8 @@ export interface ModelRun {
   person: ModelPerson;
   status: "active" | "exited";
   startedAt: number;
+  /** What its journey counts it by; `null` = by the person alone. */
+  countedBy: string | null;
 }
 
 export interface ModelJourney {
@@ -39,6 +41,10 @@ export interface ModelJourney {
   /** `null` = never again. */
   againAfterMs: number | null;
   maxActive: number;
+  /** The property that re-entry and active runs are counted by. */
+  countBy?: string;
+  cap?: { enrollments: number; perMs: number };
+  requires?: Kind;
 }
 
 export type ModelAnswer =
@@ -136,9 +142,10 @@ export class CellModel {
     survivor.mergedFrom.push(...merged.mergedFrom, merged);
     survivor.properties = { ...merged.properties, ...survivor.properties };
     for (const kind of RANKS) survivor.owned[kind] = [...survivor.owned[kind], ...merged.owned[kind]];
-    const running = new Set(this.#activeOf(survivor).map(({ journey }) => journey));
+    const placeOf = ({ journey, countedBy }: ModelRun): string => `${journey} ${countedBy}`;
+    const running = new Set(this.#activeOf(survivor).map(placeOf));
     for (const run of this.#activeOf(merged)) {
-      if (running.has(run.journey)) run.status = "exited";
+      if (running.has(placeOf(run))) run.status = "exited";
       else run.person = survivor;
     }
   }
@@ -149,13 +156,21 @@ export class CellModel {
 
   #enter(journey: ModelJourney, person: ModelPerson): string {
     if (journey.plan !== null && person.properties.plan !== journey.plan) return "filter_failed";
+    const countedBy = journey.countBy === undefined ? null : (person.properties[journey.countBy] ?? null);
+    if (journey.countBy !== undefined && countedBy === null) return "key_missing";
+    if (journey.requires !== undefined && person.owned[journey.requires].length === 0) return "identity_required";
     const family = [person, ...person.mergedFrom];
-    const before = this.runs.filter((run) => run.journey === journey.key && family.includes(run.person));
+    const all = this.runs.filter((run) => run.journey === journey.key && family.includes(run.person));
+    const before = all.filter((run) => run.countedBy === countedBy);
     if (before.filter(({ status }) => status === "active").length >= journey.maxActive) return "already_active";
     const last = Math.max(...before.map(({ startedAt }) => startedAt));
     if (before.length > 0 && journey.againAfterMs === null) return "already_enrolled";
     if (before.length > 0 && this.#now < last + (journey.againAfterMs ?? 0)) return "cooldown";
-    this.runs.push({ journey: journey.key, version: journey.version, person, status: "active", startedAt: this.#now });
+    const { cap } = journey;
+    const lately = all.filter(({ startedAt }) => cap !== undefined && startedAt > this.#now - cap.perMs);
+    if (cap !== undefined && lately.length >= cap.enrollments) return "capped";
+    const run = { journey: journey.key, version: journey.version, person, startedAt: this.#now, countedBy };
+    this.runs.push({ ...run, status: "active" });
     return "enrolled";
   }
 }

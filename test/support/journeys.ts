@@ -26,7 +26,7 @@ export async function anActiveJourney(cell: Cell, over: Record<string, unknown> 
 export async function changeJourney(
   cell: Cell,
   key: string,
-  change: "activate" | "pause" | "archive",
+  change: "activate" | "pause" | "archive" | "release",
 ): Promise<JourneyView> {
   return viewOf(await callsOf(cell).changeJourney(OPERATOR, key, change));
 }

@@ -2,6 +2,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { EnrollmentStore } from "../../src/cell/enrollment-store.ts";
 import { Outbox } from "../../src/cell/outbox.ts";
+import { TextParts } from "../../src/cell/text-parts.ts";
 import type { EnrollmentStatus } from "../../src/domain/enrollment.ts";
 import { queryCell } from "./tables.ts";
 import type { TestWorkspace } from "./workspace.ts";
@@ -33,7 +34,8 @@ export async function endRun(
 ): Promise<void> {
   await runInDurableObject(workspace.cell, (_, { storage }) => {
     storage.transactionSync(() => {
-      const enrollments = new EnrollmentStore(storage.sql, new Outbox(storage.sql));
+      const parts = new TextParts(storage.sql);
+      const enrollments = new EnrollmentStore(storage.sql, new Outbox(storage.sql, parts), parts);
       const run = enrollments.find(id);
       if (run === null) throw new Error("there is no such run");
       enrollments.end(run, status, "test", Date.now());

@@ -1,8 +1,10 @@
 // `npm run bench`: events per second and latency of the full accept path, side by side with a naive Worker that
-// does one D1 insert per event. One run, one runtime, no proxy; rounds alternate, and only ratios are compared.
+// does one D1 insert per event, and with batches. One run, one runtime, no proxy; rounds alternate, and only ratios
+// are compared.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { buildWorker, PROJECT_ROOT } from "../local/bundle.ts";
 import { applyMigrations } from "../local/d1-migrations.ts";
@@ -12,9 +14,30 @@ import { seedBenchmark } from "./seed.ts";
 
 const CONNECTIONS = 32;
 const ROUNDS = Number(process.env["ROUNDS"] ?? 5);
-const REQUESTS_PER_ROUND = Number(process.env["REQUESTS"] ?? 4_000);
-const WARM_UP_REQUESTS = 2_000;
+const EVENTS_PER_ROUND = Number(process.env["EVENTS"] ?? 4_000);
+const WARM_UP_EVENTS = 2_000;
 const PEOPLE = 500;
+const BATCH_ITEMS = 100;
+const SETTLED_POLL_MS = 20;
+/** As many as keep the server busy. */
+const BATCH_CONNECTIONS = 4;
+/** A batch is answered 200 whatever becomes of its items. */
+const BATCH_ACCEPTED = new RegExp(`^HTTP/1.1 200 [^]*"summary":\\{"accepted":${BATCH_ITEMS},`);
+
+type Contestant = "full" | "naive" | "batch";
+/** `settledPerSecond` counts the time until the read model has every event too. */
+type Measured = LoadResult & { settledPerSecond: number };
+type Round = Record<Contestant, Measured>;
+
+/** How events are sent. */
+interface Way {
+  port: string;
+  request: () => Buffer;
+  eventsEach: number;
+  connections: number;
+  /** What an answer has to look like. */
+  answer: RegExp;
+}
 
 const folder = mkdtempSync(join(tmpdir(), "waypost-bench-"));
 try {
@@ -68,40 +91,74 @@ async function bench(): Promise<void> {
     let sent = 0;
     const full = (): Buffer => {
       sent += 1;
-      return postBytes(
-        "/api/v1/events",
-        { "x-api-key": apiKey, "idempotency-key": `order.created:${sent}` },
-        bodyOf(sent),
-      );
+      return postBytes("/api/v1/events", { "x-api-key": apiKey, "idempotency-key": keyOf(sent) }, bodyOf(sent));
     };
-    const plain = (): Buffer => postBytes("/", {}, bodyOf((sent += 1)));
-    const round = async (port: string, request: () => Buffer, requests: number): Promise<LoadResult> => {
-      const result = await applyLoad({ port: Number(port), connections: CONNECTIONS, requests, request });
-      if (result.statuses[202] !== requests) throw new Error(`unexpected answers: ${JSON.stringify(result.statuses)}`);
-      return result;
+    const batch = (): Buffer => {
+      const items = Array.from({ length: BATCH_ITEMS }, () => {
+        sent += 1;
+        return `{"idempotencyKey":${JSON.stringify(keyOf(sent))},${bodyOf(sent).slice(1)}`;
+      });
+      return postBytes("/api/v1/events/batch", { "x-api-key": apiKey }, `{"events":[${items.join(",")}]}`);
+    };
+    const contestants: Record<Contestant, Way> = {
+      full: { port: waypost.port, request: full, eventsEach: 1, connections: CONNECTIONS, answer: /^HTTP\/1.1 202 / },
+      naive: {
+        port: naive.port,
+        request: () => postBytes("/", {}, bodyOf((sent += 1))),
+        eventsEach: 1,
+        connections: CONNECTIONS,
+        answer: /^HTTP\/1.1 202 /,
+      },
+      batch: {
+        port: waypost.port,
+        request: batch,
+        eventsEach: BATCH_ITEMS,
+        connections: BATCH_CONNECTIONS,
+        answer: BATCH_ACCEPTED,
+      },
     };
 
-    await round(waypost.port, full, WARM_UP_REQUESTS);
-    await round(naive.port, plain, WARM_UP_REQUESTS);
-    const results: { full: LoadResult; naive: LoadResult }[] = [];
+    const measured = async (name: Contestant, events: number): Promise<Measured> => {
+      const began = performance.now();
+      const result = await measure(contestants[name], events);
+      if (name !== "naive") await settled(waypost.origin, adminToken);
+      return { ...result, settledPerSecond: events / ((performance.now() - began) / 1_000) };
+    };
+
+    for (const name of ["full", "naive", "batch"] as const) await measured(name, WARM_UP_EVENTS);
+    const results: Round[] = [];
     for (let i = 0; i < ROUNDS; i++) {
-      // Every other round the other way round, so that neither always finds the machine warmer.
-      const measure = {
-        full: async () => await round(waypost.port, full, REQUESTS_PER_ROUND),
-        naive: async () => await round(naive.port, plain, REQUESTS_PER_ROUND),
-      };
-      if (i % 2 === 0) {
-        const first = await measure.full();
-        results.push({ full: first, naive: await measure.naive() });
-      } else {
-        const first = await measure.naive();
-        results.push({ naive: first, full: await measure.full() });
-      }
+      // Every other round the other way round, so that none always finds the machine warmer.
+      const order: Contestant[] = i % 2 === 0 ? ["full", "naive", "batch"] : ["batch", "naive", "full"];
+      const round: Partial<Round> = {};
+      for (const name of order) round[name] = await measured(name, EVENTS_PER_ROUND);
+      results.push(round as Round);
     }
     report(results);
   } finally {
     await runtime.dispose();
   }
+}
+
+/** Sends a number of events one way. */
+async function measure({ port, request, eventsEach, connections, answer }: Way, events: number): Promise<LoadResult> {
+  const requests = events / eventsEach;
+  const result = await applyLoad({ port: Number(port), connections, requests, request, answer });
+  return { ...result, perSecond: result.perSecond * eventsEach };
+}
+
+/** Waits until the outbox is empty, so that no way pays for what another one left behind. */
+async function settled(baseUrl: string, adminToken: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${baseUrl}/healthz`, { headers: { authorization: `Bearer ${adminToken}` } });
+    const { workspaces } = await response.json<{ workspaces: { outbox: number }[] }>();
+    if (workspaces.every(({ outbox }) => outbox === 0)) return;
+    await setTimeout(SETTLED_POLL_MS);
+  }
+}
+
+function keyOf(n: number): string {
+  return `order.created:${n}`;
 }
 
 function bodyOf(n: number): string {
@@ -112,20 +169,28 @@ function bodyOf(n: number): string {
   });
 }
 
-function report(results: { full: LoadResult; naive: LoadResult }[]): void {
+function report(results: Round[]): void {
   const line = (name: string, { perSecond, p50Ms, p99Ms }: LoadResult): string =>
     `${name.padEnd(34)}${perSecond.toFixed(0).padStart(7)} events/s   p50 ${p50Ms.toFixed(1)} ms   p99 ${p99Ms.toFixed(1)} ms`;
   console.log(
-    `${CONNECTIONS} connections, ${REQUESTS_PER_ROUND} requests a round, 10 active journeys, ${PEOPLE} known profiles\n`,
+    `${CONNECTIONS} connections (batches: ${BATCH_CONNECTIONS}), ${EVENTS_PER_ROUND} events a round and way, ` +
+      `10 active journeys, ${PEOPLE} known profiles\n`,
   );
   results.forEach((result, i) => {
     console.log(line(`round ${i + 1}  full accept path`, result.full));
     console.log(line(`         naive D1 Worker`, result.naive));
+    console.log(line(`         batches of ${BATCH_ITEMS}`, result.batch));
   });
   const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-  const rates = results.map((result) => result.full.perSecond / result.naive.perSecond);
-  const latencies = results.map((result) => result.full.p50Ms / result.naive.p50Ms);
-  console.log(`\nfull / naive, median of ${results.length} rounds`);
-  console.log(`  events/s  ${median(rates).toFixed(2)}x   (${rates.map((rate) => rate.toFixed(2)).join(" ")})`);
-  console.log(`  p50       ${median(latencies).toFixed(2)}x`);
+  const ratios = (of: (result: Round) => number): string => {
+    const values = results.map(of);
+    return `${median(values).toFixed(2)}x   (${values.map((value) => value.toFixed(2)).join(" ")})`;
+  };
+  console.log(`\nmedian of ${results.length} rounds`);
+  console.log(`  full / naive, events/s        ${ratios(({ full, naive }) => full.perSecond / naive.perSecond)}`);
+  console.log(`  full / naive, p50             ${ratios(({ full, naive }) => full.p50Ms / naive.p50Ms)}`);
+  console.log(`  batch / full, events/s        ${ratios(({ full, batch }) => batch.perSecond / full.perSecond)}`);
+  console.log(
+    `  the same, until D1 has them   ${ratios(({ full, batch }) => batch.settledPerSecond / full.settledPerSecond)}`,
+  );
 }

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { fields, stepId } from "../definition-fields.ts";
 import { isJsonObject } from "../json.ts";
 import { listOf } from "../shapes.ts";
+import { spread } from "../stable-hash.ts";
 import { namedIn, stepKind } from "./step-kind.ts";
 
 export const MAX_SPLIT_BRANCHES = 20;
@@ -27,6 +28,12 @@ export const splitStep = stepKind(
       v.minLength(1, BRANCHES_MESSAGE),
     ),
   },
+  ({ branches }) => ({
+    perform: ({ journeyId, stepId: id, profileId, seed }) => {
+      const to = chosen(branches, spread([journeyId, id, profileId, seed]));
+      return { way: { kind: "go", stepId: to }, note: { kind: "branched", detail: { to } } };
+    },
+  }),
   ({ branches }) => {
     if (!Array.isArray(branches)) return [];
     return branches
@@ -38,3 +45,16 @@ export const splitStep = stepKind(
       );
   },
 );
+
+/** The branch under a point: the branches lie side by side in their order, each as long as its share. */
+function chosen(branches: readonly { weight: number; next: string }[], point: number): string {
+  // By the largest first: the sum of huge weights would be infinite.
+  const largest = Math.max(...branches.map(({ weight }) => weight));
+  const shares = branches.map(({ weight }) => weight / largest);
+  let rest = point * shares.reduce((sum, share) => sum + share, 0);
+  const at = shares.findIndex((share) => (rest -= share) < 0);
+  // Rounding can leave a point at the very end beside the last branch.
+  const branch = branches.at(at);
+  if (branch === undefined) throw new Error("a split holds no branch");
+  return branch.next;
+}

@@ -1,6 +1,7 @@
-// What every step type has: its name, the schema of its fields, and the step ids it names.
+// What every step type has: its name, the schema of its fields, what it does, and the step ids it names.
 import * as v from "valibot";
 import { fields, stepId } from "../definition-fields.ts";
+import type { CompiledStep } from "./step-runtime.ts";
 
 /** A step id that a step names, and the field it stands in. */
 export interface StepTarget {
@@ -17,20 +18,29 @@ export type RawStep = Readonly<Record<string, unknown>>;
  *
  * @param type     the value of the step's `type`
  * @param entries  schemas of the fields this type adds
+ * @param compile  prepares a checked step for runs; any other throws
  * @param targets  the fields besides `next` that hold a step id. They are read from the step as it was sent, so
  *                 that a dangling target is told together with everything else that is wrong.
  */
 export function stepKind<const T extends string, const E extends v.ObjectEntries>(
   type: T,
   entries: E,
+  compile: (step: StepOf<T, E>) => CompiledStep,
   targets: (step: RawStep) => StepTarget[] = () => [],
 ) {
   return {
     type,
-    schema: fields({ id: stepId, type: v.literal(type), next: v.exactOptional(stepId), ...entries }),
+    schema: schemaOf(type, entries),
+    compile,
     /** Every step id that the step names, whether a run can get there or not. */
     targets: (step: RawStep): StepTarget[] => [...namedIn(step, "next"), ...targets(step)],
   };
+}
+
+type StepOf<T extends string, E extends v.ObjectEntries> = v.InferOutput<ReturnType<typeof schemaOf<T, E>>>;
+
+function schemaOf<const T extends string, const E extends v.ObjectEntries>(type: T, entries: E) {
+  return fields({ id: stepId, type: v.literal(type), next: v.exactOptional(stepId), ...entries });
 }
 
 /** What can be checked of a step whose type is unknown. */

@@ -12,6 +12,7 @@ import {
 import { isJsonObject, type Json } from "../json.ts";
 import { dotPath } from "../quote.ts";
 import { listOf } from "../shapes.ts";
+import { compileValue } from "../state-values.ts";
 import { stepKind } from "./step-kind.ts";
 
 export type PropertyValues = Record<string, Json | StateReference>;
@@ -20,12 +21,36 @@ const propertyName = text();
 /** Names in one `unset`. */
 export const MAX_UNSET_PROPERTIES = 200;
 const UNSET_MESSAGE = `A list of at most ${MAX_UNSET_PROPERTIES} property names is needed here.`;
-const step = stepKind("update_profile", {
-  set: v.exactOptional(
-    freeForm<PropertyValues>("Property names with the value to write, or { $state: path } to read it from.", setIssues),
-  ),
-  unset: v.exactOptional(listOf(propertyName, MAX_UNSET_PROPERTIES, UNSET_MESSAGE)),
-});
+const step = stepKind(
+  "update_profile",
+  {
+    set: v.exactOptional(
+      freeForm<PropertyValues>(
+        "Property names with the value to write, or { $state: path } to read it from.",
+        setIssues,
+      ),
+    ),
+    unset: v.exactOptional(listOf(propertyName, MAX_UNSET_PROPERTIES, UNSET_MESSAGE)),
+  },
+  ({ set = {}, unset = [] }) => {
+    const values = Object.entries(set).map(([name, value]) => [name, compileValue(value)] as const);
+    const removed = unset.map((name): [string, Json] => [name, null]);
+    return {
+      perform: (scope) => {
+        // A path that leads nowhere says nothing about the property: it stays as it is.
+        const written = values.flatMap(([name, read]): [string, Json][] => {
+          const value = read(scope);
+          return value === undefined ? [] : [[name, value]];
+        });
+        return {
+          way: { kind: "next" },
+          patch: Object.fromEntries([...written, ...removed]),
+          note: { kind: "updated", detail: { set: written.length, unset: removed.length } },
+        };
+      },
+    };
+  },
+);
 
 export const updateProfileStep = {
   ...step,

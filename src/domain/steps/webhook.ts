@@ -10,7 +10,9 @@ import {
 } from "../definition-fields.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { dotPath } from "../quote.ts";
+import { compileDocument, compileValue, jsonFits } from "../state-values.ts";
 import { stepKind } from "./step-kind.ts";
+import type { CompiledStep, DeliveryRequest, StepResult, StepScope } from "./step-runtime.ts";
 
 const MAX_URL_CHARACTERS = 2048;
 /** Plain http leaves the machine readable by anyone on the way; these hosts never leave it. */
@@ -18,6 +20,11 @@ const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 const URL_MESSAGE =
   `A web address is needed here that begins with https:// and holds no user name or password (at most ${MAX_URL_CHARACTERS} ` +
   "characters); http:// only for localhost, 127.0.0.1 and [::1].";
+
+/** A body is kept in one row until it is sent. */
+const MAX_WEBHOOK_BODY_BYTES = 512 * 1024;
+/** What a client may take for one header line; servers commonly refuse more than 8 KiB. */
+const MAX_HEADER_CHARACTERS = 8 * 1024;
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 /** RFC 9110 section 5.6.2. */
@@ -56,6 +63,23 @@ const step = stepKind(
       ),
     ),
   },
+  (checked) => {
+    const { url, method = "POST", onFailure = "continue" } = checked;
+    const headersIn = compileHeaders(checked.headers ?? {});
+    const value = checked.body === undefined ? null : compileDocument(checked.body);
+    const perform: CompiledStep["perform"] = (scope) => {
+      const headers = headersIn(scope);
+      if (headers === null) return failing("header_invalid");
+      const body = bodyOf(method, value?.(scope));
+      if (body.kind === "json" && !jsonFits(body.value, MAX_WEBHOOK_BODY_BYTES)) return failing("body_too_large");
+      return {
+        // Where a failure leads elsewhere, the outcome decides the way: the run cannot be further on by then.
+        way: onFailure === "continue" ? { kind: "next" } : { kind: "await_delivery" },
+        request: { channel: "webhook", url, method, headers, body },
+      };
+    };
+    return { perform, onFailure };
+  },
   ({ onFailure }) => {
     if (typeof onFailure !== "string" || ON_FAILURE_WORDS.includes(onFailure)) return [];
     return [{ field: "onFailure", stepId: onFailure }];
@@ -72,6 +96,52 @@ export const webhookStep = {
     ),
   ),
 };
+
+type WebhookRequest = Extract<DeliveryRequest, { channel: "webhook" }>;
+
+function bodyOf(method: string, value: Json | undefined): WebhookRequest["body"] {
+  if (value !== undefined) return { kind: "json", value };
+  return { kind: method === "GET" ? "none" : "standard" };
+}
+
+function failing(code: string): StepResult {
+  return { way: { kind: "fail", code } };
+}
+
+/** Gives the headers as things are: one whose path leads nowhere is left out; `null` when a value can be no header. */
+function compileHeaders(headers: WebhookHeaders): (scope: StepScope) => Record<string, string> | null {
+  const lines = Object.entries(headers).map(([name, value]) => [name, compileValue(value)] as const);
+  return (scope) => {
+    const sent: [string, string][] = [];
+    for (const [name, read] of lines) {
+      const value = read(scope) ?? null;
+      if (value === null) continue;
+      const text = typeof value === "object" ? null : String(value);
+      if (text === null || text.length > MAX_HEADER_CHARACTERS || !HEADER_VALUE.test(text)) return null;
+      sent.push([name, text]);
+    }
+    return Object.fromEntries(sent);
+  };
+}
+
+/** What the standard body of a webhook is made of; ids and names as the API has them. */
+export interface StandardBodyParts {
+  /** ISO 8601. */
+  timestamp: string;
+  deliveryId: string;
+  enrollmentId: string;
+  journeyKey: string;
+  version: number;
+  stepId: string;
+  profile: { id: string; email: string | null; externalId: string | null };
+  /** The event that started the run, redacted. */
+  event: { id: string; name: string; data: Json };
+}
+
+/** Writes the body of a webhook step that names none of its own. */
+export function standardBody({ timestamp, ...data }: StandardBodyParts): Json {
+  return { type: "journey.step", timestamp, data };
+}
 
 function isAllowedUrl(value: string): boolean {
   // The parser drops white space that a person would not see was sent.

@@ -5,9 +5,9 @@ import { createMiddleware } from "hono/factory";
 import { callCell } from "../../cell/cell-client.ts";
 import { verifyApiKey } from "../../crypto/api-key.ts";
 import { secretsEqual } from "../../crypto/secret-list.ts";
-import type { Scope } from "../../domain/scopes.ts";
+import type { KeyKind, Scope } from "../../domain/scopes.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
-import { Failure, renderError } from "../errors.ts";
+import { Failure, respond } from "../errors.ts";
 import { admitting } from "../operation.ts";
 
 const BEARER = "Bearer ";
@@ -17,9 +17,9 @@ export function apiKey(...scopes: Scope[]) {
   return admitting(
     { kind: "key", scopes },
     createMiddleware<HttpEnv>(async (c, next) => {
-      useKey(c, scopes);
+      useKey(c, "secret", c.req.header("x-api-key") ?? "", scopes);
       await next();
-      await refuseIfRevoked(c);
+      await settleAdmission(c);
     }),
   );
 }
@@ -42,9 +42,9 @@ export function operatorOrKey(...scopes: Scope[]) {
     { kind: "operator_or_key", scopes },
     createMiddleware<HttpEnv>(async (c, next) => {
       if (c.req.header("authorization") === undefined) {
-        useKey(c, scopes);
+        useKey(c, "secret", c.req.header("x-api-key") ?? "", scopes);
         await next();
-        await refuseIfRevoked(c);
+        await settleAdmission(c);
         return;
       }
       if (!isOperator(c)) throw new Failure({ code: "unauthorized" });
@@ -75,8 +75,13 @@ function isOperator(c: HttpContext): boolean {
   return header.startsWith(BEARER) && secretsEqual(header.slice(BEARER.length), c.get("services").adminToken);
 }
 
-function useKey(c: HttpContext, scopes: readonly Scope[]): void {
-  const claims = verifyApiKey(c.get("services").keySecrets, "secret", c.req.header("x-api-key") ?? "");
+/**
+ * Lets in a key, wherever a door's clients carry it.
+ *
+ * @throws Failure `unauthorized`, or `insufficient_scope`
+ */
+export function useKey(c: HttpContext, kind: KeyKind, key: string, scopes: readonly Scope[]): void {
+  const claims = verifyApiKey(c.get("services").keySecrets, kind, key);
   if (claims === null) throw new Failure({ code: "unauthorized" });
   if (scopes.some((scope) => !claims.scopes.includes(scope))) {
     throw new Failure({ code: "insufficient_scope", required: [...scopes] });
@@ -86,14 +91,25 @@ function useKey(c: HttpContext, scopes: readonly Scope[]): void {
   c.set("callerChecked", false);
 }
 
-async function refuseIfRevoked(c: HttpContext): Promise<void> {
+/** Asks about the caller of a request that ended before the call in which the cell would have told. */
+export async function settleAdmission(c: HttpContext): Promise<void> {
   const claims = c.get("key");
   // An object that could not answer the call itself is not asked a second time.
   if (c.get("callerChecked") || claims === undefined || c.res.status >= 500) return;
   const caller = c.get("caller");
-  const stands = await callCell(c.env, claims.workspaceId, async (cell) => await cell.authorize(caller));
-  if (stands) return;
-  const { body, status } = renderError({ code: "unauthorized" });
+  const rule = c.get("rateRule") ?? null;
+  const admission = await callCell(c.env, claims.workspaceId, async (cell) => await cell.admit(caller, rule));
+  c.set("callerChecked", true);
+  if (admission.kind === "admitted") {
+    if (admission.rate !== null) c.set("rate", admission.rate);
+    return;
+  }
+  const refusal = respond(
+    c,
+    admission.kind === "unauthorized"
+      ? { code: "unauthorized" }
+      : { code: "rate_limited", retryAfterSeconds: admission.retryAfterSeconds },
+  );
   c.res = undefined;
-  c.res = c.json(body, status);
+  c.res = refusal;
 }

@@ -74,7 +74,7 @@ export function enrollmentItemView(row: EnrollmentRow): v.InferOutput<typeof enr
 
 /** One enrollment with its timeline. */
 export function enrollmentView(enrollment: Enrollment): v.InferOutput<typeof enrollmentAnswer> {
-  const { rev: _, startedAt, endedAt, convertedAt, timeline, ...same } = enrollment;
+  const { rev: _rev, keyDigest: _key, startedAt, endedAt, convertedAt, timeline, ...same } = enrollment;
   return {
     ...same,
     startedAt: new Date(startedAt).toISOString(),

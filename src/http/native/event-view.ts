@@ -14,7 +14,7 @@ export const receiptAnswer = v.object({
       outcome: v.picklist(["enrolled", "skipped"]),
       reason: v.picklist(["enrolled", ...SKIP_REASONS]),
       enrollmentId: v.nullable(id),
-      /** With `filter_failed`: the first clause that did not hold, never a value. */
+      /** The first clause that did not hold, or the place where something has to be; never a value. */
       detail: v.nullable(
         v.object({ path: v.nullable(v.string()), operator: v.string(), not: v.exactOptional(v.literal(true)) }),
       ),

@@ -1,4 +1,4 @@
-// Events: accept one, read one, list.
+// Events: accept one, read one, list. A batch of them: events-batch.ts.
 import { Hono } from "hono";
 import * as v from "valibot";
 import { callCell } from "../../cell/cell-client.ts";
@@ -24,10 +24,10 @@ import {
   listedEventAnswer,
   receiptJsonOf,
 } from "./event-view.ts";
+import { eventsBatch } from "./events-batch.ts";
 import { familyOf } from "./profile-family.ts";
+import { errorOf } from "./refused-event.ts";
 import { commandOf, dateTime, fingerprinted, idempotencyKey, trackRequest } from "./track-request.ts";
-
-const OUTBOX_RETRY_SECONDS = 30;
 
 /** `?include=receipt` is the only variation of the answer. */
 const acceptQuery = v.object({
@@ -96,6 +96,9 @@ events.post(
     },
   ),
 );
+
+// Before what reads an event by its id, which would take the name for one.
+events.route("/batch", eventsBatch);
 
 events.get(
   "/",
@@ -174,27 +177,6 @@ async function findEvent(c: HttpContext, eventId: string): Promise<UserEventRow 
 }
 
 function acceptedOrFail(outcome: AcceptOutcome | { kind: "unauthorized" }): Accepted {
-  switch (outcome.kind) {
-    case "accepted":
-      return outcome;
-    case "unauthorized":
-      throw new Failure({ code: "unauthorized" });
-    case "conflict":
-      throw new Failure({ code: "idempotency_key_reuse" });
-    case "profile_too_large":
-      throw new Failure({
-        code: "invalid_request",
-        issues: [{ path: "profile.properties", message: "The profile would hold more than 512 KiB of properties." }],
-      });
-    case "outbox_full":
-      throw new Failure({
-        code: "unavailable",
-        reason: "Too many events are waiting to be stored in the read model.",
-        retryAfterSeconds: OUTBOX_RETRY_SECONDS,
-      });
-    case "profile_not_found":
-    case "identity_conflict":
-      // Only doors that ask for it are answered so; this one always resolves.
-      throw new Error(`the native door was answered ${outcome.kind}`);
-  }
+  if (outcome.kind === "accepted") return outcome;
+  throw new Failure(outcome.kind === "unauthorized" ? { code: "unauthorized" } : errorOf(outcome));
 }

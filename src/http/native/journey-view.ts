@@ -11,12 +11,19 @@ export const EXAMPLE_JOURNEY = {
   key: "order-follow-up",
   name: "Order follow-up",
   entry: { event: "order.created", filter: { $state: "/event/total", gte: 40 } },
-  eligibility: { reentry: { after: "P7D" } },
+  eligibility: { reentry: { after: "P7D" }, key: "/event/orderId", requires: ["email"] },
   steps: [
     { id: "rest", type: "delay", for: "P1D" },
     { id: "thanks", type: "email", template: "order-thanks" },
   ],
 };
+
+const REPLAY_MESSAGE = "Is not available yet: leave it out, or send false. What was skipped stays skipped.";
+
+/** The optional body of a release. */
+export const releaseRequest = v.object({
+  replaySkipped: v.exactOptional(v.literal(false, REPLAY_MESSAGE)),
+});
 
 const versionNumber = v.pipe(v.number(), v.integer(), v.minValue(1));
 
@@ -28,6 +35,8 @@ export const journeyAnswer = v.object({
   /** The newest version, published or not. */
   version: versionNumber,
   publishedVersion: v.nullable(versionNumber),
+  /** Since when the runaway guard lets nobody more in, until the journey is released. */
+  stoppedAt: v.nullable(instant),
   definition: journeyDefinitionSchema,
   counts: v.object({
     matched: count,

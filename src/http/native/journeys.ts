@@ -8,9 +8,9 @@ import { journeyDefinitionSchema } from "../../domain/journey.ts";
 import { askCell, askReadModel, workspaceOf } from "../cell-access.ts";
 import type { HttpEnv } from "../context.ts";
 import { Failure } from "../errors.ts";
-import { JOURNEY_LIMITS, readJsonObject } from "../json-body.ts";
+import { JOURNEY_LIMITS, NATIVE_LIMITS, readJsonObject } from "../json-body.ts";
 import { apiKey } from "../middleware/credentials.ts";
-import { described } from "../operation.ts";
+import { described, type Operation } from "../operation.ts";
 import { cursorAfter, listOf, readPage, writeCursor } from "../pagination.ts";
 import { check, profileId, shortText } from "../validation.ts";
 import { ENROLLMENT_STATUSES, enrollmentItem, enrollmentItemView } from "./enrollment-view.ts";
@@ -20,6 +20,7 @@ import {
   journeyAnswer,
   journeyVersionAnswer,
   journeyVersionView,
+  releaseRequest,
 } from "./journey-view.ts";
 import { familyOf } from "./profile-family.ts";
 
@@ -32,16 +33,24 @@ const enrollmentQuery = v.object({
   version: v.exactOptional(v.pipe(v.string(), v.regex(VERSION_PATTERN, "Must be the number of a version."))),
 });
 
-const CHANGES: Record<JourneyChange, { summary: string; description: string }> = {
+const CHANGES: Record<JourneyChange, Pick<Operation, "summary" | "description" | "body" | "errors">> = {
   activate: {
     summary: "Publish the newest version and take events",
     description: "Holds for every event accepted afterwards; runs that began stay on their version.",
+    errors: ["invalid_journey", "journey_archived"],
   },
   pause: {
     summary: "Take no more events",
     description: "Runs that began stay. A draft cannot be paused: 422 `journey_not_active`.",
+    errors: ["journey_archived", "journey_not_active"],
   },
   archive: { summary: "End a journey for good", description: "Final: it takes no event and no change any more." },
+  release: {
+    summary: "Let a journey go on that the runaway guard stopped",
+    description: "Its entries count from then. Does nothing to a journey that is not stopped.",
+    body: { schema: releaseRequest, example: {}, optional: true },
+    errors: ["journey_archived"],
+  },
 };
 
 export const journeys = new Hono<HttpEnv>();
@@ -139,14 +148,10 @@ for (const change of Object.keys(CHANGES) as JourneyChange[]) {
         id: `${change}Journey`,
         ...CHANGES[change],
         answers: { 200: { description: "The journey as it is now.", body: journeyAnswer } },
-        errors:
-          change === "pause"
-            ? ["journey_archived", "journey_not_active"]
-            : change === "activate"
-              ? ["invalid_journey", "journey_archived"]
-              : [],
       },
       async (c) => {
+        const { body } = CHANGES[change];
+        if (body !== undefined) check(body.schema, await readJsonObject(c.req.raw, NATIVE_LIMITS, {}));
         const key = c.req.param("key");
         return c.json(await askCell(c, async (cell, caller) => await cell.changeJourney(caller, key, change)), 200);
       },

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { AcceptCommand } from "../../cell/command.ts";
 import type { KeyClaim } from "../../crypto/claim.ts";
 import type { EventSource, Warning } from "../../domain/event.ts";
+import { EMAIL_PATTERN, MAX_EMAIL_CHARACTERS } from "../../domain/identity-values.ts";
 import { isJunkIdentity } from "../../domain/identity.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { SentIdentities } from "../../domain/profile.ts";
@@ -16,10 +17,6 @@ import { jsonObject, shortText } from "../validation.ts";
 const MAX_REDACTED_PATHS = 100;
 /** Paths come back with each event of a list: two hundred events must stay a list that can be sent. */
 const MAX_REDACTED_PATH_CHARACTERS = 1_024;
-/** Longest address that SMTP can carry: 64 + 1 + 255 (RFC 5321, 4.5.3.1). */
-const MAX_EMAIL_CHARACTERS = 320;
-
-const EMAIL_PATTERN = /^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,}$/;
 
 const DATE_TIME_PATTERN =
   /^(?:(?:\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29|\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|(?:02)-(?:0[1-9]|1\d|2[0-8])))T(?:(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d)))$/;
@@ -99,17 +96,21 @@ export function commandOf(
   const kept = sent === undefined ? undefined : redact(sent, redactedDataPaths);
   return ok({
     people: "resolve",
+    profileId: null,
     claims,
+    keyedOn: "request",
     ...options,
     event: request.event,
     identities,
     propertiesJson: request.profile.properties === undefined ? null : JSON.stringify(request.profile.properties),
+    listEditsJson: null,
     dataJson: kept === undefined ? null : JSON.stringify(kept),
     // Redacting shares what it does not change: another object means that something was taken out.
     unredactedJson: kept === sent ? null : JSON.stringify(sent),
     referenceId: request.referenceId ?? null,
     occurredAt: request.occurredAt === undefined ? null : instantOf(request.occurredAt),
     redactedDataPaths,
+    startsJourneys: true,
     warnings,
   });
 }

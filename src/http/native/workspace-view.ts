@@ -2,6 +2,7 @@
 // that does not cap is worse than none.
 import * as v from "valibot";
 import { parseDuration } from "../../domain/duration.ts";
+import { runawaySchema } from "../../domain/eligibility-rules.ts";
 import { objectOf } from "../../domain/shapes.ts";
 import { isTimeZone } from "../../domain/time-zone.ts";
 import type { Workspace } from "../../domain/workspace.ts";
@@ -35,7 +36,7 @@ export const workspaceChange = v.object({
         frequencyCap: v.exactOptional(notAvailable),
         quietHours: v.exactOptional(notAvailable),
         defaultFrom: v.exactOptional(notAvailable),
-        runaway: v.exactOptional(notAvailable),
+        runaway: v.exactOptional(v.nullable(runawaySchema)),
         redirectTo: v.exactOptional(notAvailable),
       },
       "Must be an object.",
@@ -53,7 +54,7 @@ export const workspaceAnswer = v.object({
     defaultFrom: v.null(),
     ledgerRetention: v.string(),
     eventRetention: v.string(),
-    runaway: v.null(),
+    runaway: v.nullable(runawaySchema),
     redirectTo: v.null(),
   }),
   createdAt: instant,
@@ -61,7 +62,7 @@ export const workspaceAnswer = v.object({
 
 /** A workspace as it is answered; settings that have no value yet are `null`. */
 export function workspaceView(workspace: Workspace): v.InferOutput<typeof workspaceAnswer> {
-  const { ledgerRetention, eventRetention } = workspace.settings;
+  const { ledgerRetention, eventRetention, runaway } = workspace.settings;
   return {
     id: workspace.id,
     name: workspace.name,
@@ -72,7 +73,7 @@ export function workspaceView(workspace: Workspace): v.InferOutput<typeof worksp
       defaultFrom: null,
       ledgerRetention,
       eventRetention,
-      runaway: null,
+      runaway,
       redirectTo: null,
     },
     createdAt: new Date(workspace.createdAt).toISOString(),

@@ -92,6 +92,7 @@ workspaces.patch(
       const built: Partial<WorkspaceSettings> = {};
       if (settings.ledgerRetention !== undefined) built.ledgerRetention = settings.ledgerRetention;
       if (settings.eventRetention !== undefined) built.eventRetention = settings.eventRetention;
+      if (settings.runaway !== undefined) built.runaway = settings.runaway;
       const change = {
         ...(name === undefined ? {} : { name }),
         ...(timezone === undefined ? {} : { timezone }),

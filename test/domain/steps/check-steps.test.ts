@@ -76,10 +76,10 @@ describe("what is wrong with steps", () => {
     const id = "a".repeat(64);
     const steps = [
       { id, ...DELAY },
-      { id: "b", ...DELAY, next: id },
+      { id: "b", type: "branch", if: true, then: id, else: "c" },
       { id: "c", ...DELAY, next: "c" },
     ];
-    expect(issuesWith(aJourneyDocument({ steps }))).toEqual([]);
+    expect(issuesWith(aJourneyDocument({ steps, exitOn: [{ event: "order.paid" }] }))).toEqual([]);
   });
 
   it("cuts what it quotes", () => {

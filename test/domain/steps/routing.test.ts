@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MAX_SPLIT_BRANCHES } from "../../../src/domain/steps/split.ts";
-import { checkedStep, stepIssuePaths } from "../journey-document.ts";
+import { aJourneyDocument, checkedStep, definitionOf, stepIssuePaths } from "../journey-document.ts";
 
 describe("branch", () => {
-  const BRANCH = { type: "branch", if: { $state: "/event/total", gte: 200 }, then: "done", else: "first" };
+  const BRANCH = { type: "branch", if: { $state: "/event/total", gte: 200 }, then: "done", else: "done" };
 
   it("takes a condition and two steps", () => {
     expect(checkedStep(BRANCH)).toEqual({ id: "first", ...BRANCH });
@@ -62,7 +62,8 @@ describe("exit", () => {
     ["nothing more", {}],
     ["a reason", { reason: "not interested" }],
   ])("takes %s", (_what, over) => {
-    expect(checkedStep({ type: "exit", ...over })).toEqual({ id: "first", type: "exit", ...over });
+    const step = { id: "first", type: "exit", ...over };
+    expect(definitionOf(aJourneyDocument({ steps: [step] })).steps).toEqual([step]);
   });
 
   it.each([1, "", "r".repeat(256), "\ud800"])("refuses the reason %j", (reason) => {

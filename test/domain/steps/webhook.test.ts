@@ -81,7 +81,7 @@ describe("webhook", () => {
     expect(stepIssuePaths({ ...WEBHOOK, method: "GET", body: {} })).toEqual([""]);
   });
 
-  it.each(["continue", "fail", "done", "first"])("takes %s as onFailure", (onFailure) => {
+  it.each(["continue", "fail", "done"])("takes %s as onFailure", (onFailure) => {
     expect(stepIssuePaths({ ...WEBHOOK, onFailure })).toEqual([]);
   });
 

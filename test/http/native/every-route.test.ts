@@ -5,13 +5,14 @@ import * as v from "valibot";
 import { beforeAll, describe, expect, it } from "vitest";
 import { mintApiKey } from "../../../src/crypto/api-key.ts";
 import { parseSecretList } from "../../../src/crypto/secret-list.ts";
-import { SCOPES } from "../../../src/domain/scopes.ts";
+import { SCOPES, type KeyKind } from "../../../src/domain/scopes.ts";
 import { appWith } from "../../../src/http/app.ts";
+import { isVendorPath } from "../../../src/http/compat/index.ts";
 import { accessOf, operationOf, type Access, type Operation } from "../../../src/http/operation.ts";
 import { servicesOf } from "../../../src/services.ts";
 import { call, keyOf, NOBODY, OPERATOR, revoke, type ApiRequest, type Credential } from "../../support/api.ts";
 import { aKey, anId } from "../../support/workspace.ts";
-import { aKeyWithout, aWorld, nowhere, ROUTE_CASES, type World } from "./route-cases.ts";
+import { aKeyWithout, aWorld, nowhere, ROUTE_CASES, type Names, type World } from "./route-cases.ts";
 
 interface Route {
   name: string;
@@ -23,7 +24,7 @@ interface Route {
 
 const ROUTES: Route[] = [
   ...Map.groupBy(
-    appWith(servicesOf).routes.filter(({ method }) => method !== "ALL"),
+    appWith(servicesOf).routes.filter(({ method, path }) => method !== "ALL" && !isVendorPath(path)),
     ({ method, path }) => `${method} ${path}`,
   ),
 ].map(([name, handlers]) => ({
@@ -34,13 +35,14 @@ const ROUTES: Route[] = [
   access: handlers.map(({ handler }) => accessOf(handler)).find((found) => found !== undefined),
 }));
 
-const OPEN_TO_EVERYONE = ["GET /openapi.json"];
+const OPEN_TO_EVERYONE = ["GET /openapi.json", "GET /schemas/journey.json"];
 const UNAUTHORIZED = { error: "unauthorized", message: "The credential is missing, wrong or revoked." };
-const OVERSIZE = " ".repeat(256 * 1024 + 1);
+const MAX_BODY_BYTES = 256 * 1024;
 
 const takes = (...kinds: Access["kind"][]): Route[] =>
   ROUTES.filter(({ access }) => access !== undefined && kinds.includes(access.kind));
 const BY_KEY = takes("key", "operator_or_key");
+const BY_WRITE_KEY = takes("write_key_in_body");
 const BY_OPERATOR = takes("operator", "operator_or_key");
 
 function caseOf(route: Route) {
@@ -49,7 +51,7 @@ function caseOf(route: Route) {
   return found;
 }
 
-function goodRequest(route: Route, world: World, names: Omit<World, "workspace"> = world): ApiRequest {
+function goodRequest(route: Route, world: World, names: Names = world): ApiRequest {
   return { method: route.method, ...caseOf(route).request(names, world) };
 }
 
@@ -58,7 +60,10 @@ function earlyRequests(route: Route, world: World): (ApiRequest & { status: numb
   const good = goodRequest(route, world);
   const early: (Partial<ApiRequest> & { status: number })[] = [...(caseOf(route).early?.(world) ?? [])];
   const query = good.path.includes("?") ? "&" : "?";
-  if (route.operation?.body !== undefined) early.push({ body: "{", status: 400 }, { body: OVERSIZE, status: 413 });
+  if (route.operation?.body !== undefined) {
+    const oversize = " ".repeat((caseOf(route).maxBodyBytes ?? MAX_BODY_BYTES) + 1);
+    early.push({ body: "{", status: 400 }, { body: oversize, status: 413 });
+  }
   if (route.operation?.body !== undefined && route.operation.body.optional !== true)
     early.push({ body: "", status: 400 });
   if (route.operation?.paged === true) early.push({ path: `${good.path}${query}limit=0`, status: 400 });
@@ -123,7 +128,8 @@ describe("every route", () => {
     const allowed = ROUTES.filter((other) => other.path === route.path).map(({ method }) => method);
     if (allowed.includes("GET")) allowed.push("HEAD");
     for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
-      if (allowed.includes(method)) continue;
+      // A door for pages answers OPTIONS to every path: it is how a browser asks whether it may call.
+      if (allowed.includes(method) || (method === "OPTIONS" && route.access?.kind === "write_key_in_body")) continue;
       const answer = await call(NOBODY, { method, path });
       expect([method, answer.status]).toEqual([method, 405]);
       expect(answer.headers.get("allow")?.split(", ").toSorted()).toEqual(allowed.toSorted());
@@ -132,25 +138,25 @@ describe("every route", () => {
   });
 });
 
+const forged = (key: string): string => {
+  const middle = key.length - 20;
+  return key.slice(0, middle) + (key[middle] === "a" ? "b" : "a") + key.slice(middle + 1);
+};
+
+const madeElsewhere = (workspaceId: string, kind: KeyKind): string => {
+  const secrets = parseSecretList("KEY_SECRETS", "the-secret-of-another-deployment-0123456789");
+  const claims = { keyId: anId(), workspaceId, kind, scopes: SCOPES };
+  return mintApiKey(secrets, claims, new Uint8Array(16)).key;
+};
+
 describe("a route that takes an API key", () => {
-  const forged = (key: string): string => {
-    const middle = key.length - 20;
-    return key.slice(0, middle) + (key[middle] === "a" ? "b" : "a") + key.slice(middle + 1);
-  };
-
-  const madeElsewhere = (workspaceId: string): string => {
-    const secrets = parseSecretList("KEY_SECRETS", "the-secret-of-another-deployment-0123456789");
-    const claims = { keyId: anId(), workspaceId, kind: "secret" as const, scopes: SCOPES };
-    return mintApiKey(secrets, claims, new Uint8Array(16)).key;
-  };
-
   it.each(BY_KEY)("$name refuses every credential but a secret key of this deployment", async (route) => {
     const { id, apiKey } = world.workspace;
     const wrong: Record<string, Credential> = {
       "no credential": NOBODY,
       "an empty key": keyOf(""),
       "a forged key": keyOf(forged(apiKey)),
-      "a key made elsewhere": keyOf(madeElsewhere(id)),
+      "a key made elsewhere": keyOf(madeElsewhere(id, "secret")),
       "a key cut short": keyOf(apiKey.slice(0, -1)),
       "a write key": keyOf(await aKey(id, ["events:write"], "write")),
       "a write key under a secret key's prefix": keyOf((await aKey(id, SCOPES, "write")).replace("wp_wk_", "wp_sk_")),
@@ -206,6 +212,63 @@ describe("a route that takes an API key", () => {
       expect(own.status).toBe(caseOf(route).status);
     },
   );
+});
+
+describe("a route that takes a write key in its body", () => {
+  /** A good request, or one that ends early, with another key in its body, or none. */
+  const carrying = (route: Route, writeKey: unknown, body?: unknown): ApiRequest => {
+    const good = goodRequest(route, world);
+    return { ...good, body: { ...((body ?? good.body) as object), writeKey } };
+  };
+
+  it.each(BY_WRITE_KEY)(
+    "$name refuses every credential but a write key of this deployment in the body",
+    async (route) => {
+      const { workspace, writeKey } = world;
+      const wrong: Record<string, unknown> = {
+        "no key": undefined,
+        "an empty key": "",
+        "a key that is no text": [writeKey],
+        "a forged key": forged(writeKey),
+        "a key made elsewhere": madeElsewhere(workspace.id, "write"),
+        "a key cut short": writeKey.slice(0, -1),
+        "a secret key": workspace.apiKey,
+        "a secret key under a write key's prefix": workspace.apiKey.replace("wp_sk_", "wp_wk_"),
+        "the adminToken": env.ADMIN_TOKEN,
+      };
+      for (const [what, key] of Object.entries(wrong)) {
+        const answer = await call(NOBODY, carrying(route, key));
+        expect([what, answer.status, answer.body]).toEqual([what, 401, UNAUTHORIZED]);
+      }
+      const inHeaders = { ...keyOf(writeKey), authorization: `Bearer ${writeKey}` };
+      expect((await call(inHeaders, carrying(route, undefined))).status).toBe(401);
+    },
+  );
+
+  it.each(BY_WRITE_KEY)("$name refuses a write key that lacks the scope, and says which it is", async (route) => {
+    const key = await aKey(world.workspace.id, [], "write");
+    const answer = await call(NOBODY, carrying(route, key));
+    const details = { required: [...(route.access?.scopes ?? [])] };
+    expect(details.required).not.toEqual([]);
+    expect([answer.status, answer.body]).toEqual([
+      403,
+      { error: "insufficient_scope", message: expect.any(String), details },
+    ]);
+  });
+
+  it.each(BY_WRITE_KEY)("$name refuses a revoked key, however the request would have ended", async (route) => {
+    const key = await aKey(world.workspace.id, ["events:write"], "write");
+    const early = caseOf(route).early?.(world) ?? [];
+    expect(early).not.toEqual([]);
+    for (const { status, body } of early) {
+      expect([body, (await call(NOBODY, carrying(route, key, body))).status]).toEqual([body, status]);
+    }
+    await revoke(world.workspace, key);
+    for (const body of [undefined, ...early.map((request) => request.body)]) {
+      const answer = await call(NOBODY, carrying(route, key, body));
+      expect([body, answer.status, answer.body]).toEqual([body, 401, UNAUTHORIZED]);
+    }
+  });
 });
 
 describe("a route of the operator's", () => {

@@ -19,6 +19,7 @@ describe("POST /api/v1/journeys", () => {
         status: "draft",
         version: 1,
         publishedVersion: null,
+        stoppedAt: null,
         definition: document,
         counts: { ...counts, converted: 0 },
         createdAt: expect.stringMatching(/Z$/),
@@ -62,9 +63,33 @@ describe("POST /api/v1/journeys", () => {
     expect(answer.text).not.toContain("P1Y");
   });
 
-  it("refuses a rule that is not built with 422", async () => {
-    const answer = await create(await aWorkspace(), aJourneyDocument({ runaway: { enrollments: 1, per: "PT1M" } }));
-    expect([answer.status, Object.keys(issuesIn(answer))]).toEqual([422, ["runaway"]]);
+  it("refuses steps that lead nowhere with 422, naming them in plain words", async () => {
+    const steps = [
+      { id: "hello", type: "email", template: "hello", next: "hello" },
+      { id: "bye", type: "email", template: "bye" },
+    ];
+    const answer = await create(await aWorkspace(), aJourneyDocument({ steps }));
+    expect([answer.status, answer.body.error]).toEqual([422, "invalid_journey"]);
+    expect(answer.body.details.issues).toEqual([
+      { path: "steps.0", stepId: "hello", message: expect.stringContaining("hello → hello") },
+      { path: "steps.0", stepId: "hello", message: expect.stringContaining("Nothing leads out of here") },
+      { path: "steps.1", stepId: "bye", message: expect.stringContaining("nobody would ever get here") },
+    ]);
+  });
+
+  it("answers every rule of entry as it was sent", async () => {
+    const rules = {
+      eligibility: {
+        reentry: { after: "P7D" },
+        key: "/event/orderId",
+        maxActive: 1,
+        cap: { enrollments: 3, per: "PT1H" },
+        requires: ["email"],
+      },
+      runaway: { enrollments: 1000, per: "PT1M" },
+    };
+    const answer = await create(await aWorkspace(), aJourneyDocument(rules));
+    expect([answer.status, answer.body.definition]).toEqual([201, expect.objectContaining(rules)]);
   });
 });
 

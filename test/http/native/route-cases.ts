@@ -3,22 +3,36 @@
 import { SCOPES } from "../../../src/domain/scopes.ts";
 import { runAlarm } from "../../support/alarm.ts";
 import { keyOf, OPERATOR, post, type ApiRequest } from "../../support/api.ts";
+import { queryCell } from "../../support/tables.ts";
 import { aKey, anId, aWorkspace, track, type TestWorkspace } from "../../support/workspace.ts";
 import { aJourneyDocument } from "../../domain/journey-document.ts";
 
 /** A workspace with one of everything that has an id. */
 export interface World {
   workspace: TestWorkspace;
+  /** What a page of this workspace carries. */
+  writeKey: string;
   eventId: string;
   profileId: string;
   journeyKey: string;
   enrollmentId: string;
   apiKeyId: string;
+  /** Of a row in quarantine that is to be tried again, and of one that is to be given up. */
+  retriedRowId: string;
+  droppedRowId: string;
 }
 
 /** Names that nothing has. */
-export function nowhere(): Omit<World, "workspace"> {
-  return { eventId: anId(), profileId: anId(), journeyKey: "no-such-journey", enrollmentId: anId(), apiKeyId: anId() };
+export function nowhere(): Names {
+  return {
+    eventId: anId(),
+    profileId: anId(),
+    journeyKey: "no-such-journey",
+    enrollmentId: anId(),
+    apiKeyId: anId(),
+    retriedRowId: anId(),
+    droppedRowId: anId(),
+  };
 }
 
 let made = 0;
@@ -47,16 +61,38 @@ export async function aWorld(): Promise<World> {
   });
   await runAlarm(workspace.cell);
   const enrollmentId = receipt.journeys[0]?.enrollmentId ?? "";
-  return { workspace, eventId, profileId, journeyKey, enrollmentId, apiKeyId: key.body.id as string };
+  const writeKey = await aKey(workspace.id, ["events:write"], "write");
+  const [retriedRowId, droppedRowId] = [anId(), anId()];
+  for (const [table, rowId] of [
+    ["profiles", retriedRowId],
+    ["enrollments", droppedRowId],
+  ] as const) {
+    const bindings = [rowId, Date.now(), table, profileId, "SQLITE_CONSTRAINT", "{}"];
+    await queryCell(workspace, `INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?)`, ...bindings);
+  }
+  return {
+    workspace,
+    writeKey,
+    eventId,
+    profileId,
+    journeyKey,
+    enrollmentId,
+    apiKeyId: key.body.id as string,
+    retriedRowId,
+    droppedRowId,
+  };
 }
 
-type Names = Omit<World, "workspace">;
+/** What a request can be about. */
+export type Names = Omit<World, "workspace" | "writeKey">;
 
 export interface RouteCase {
   /** The request of a caller in this world, about what is named. */
   request: (names: Names, world: World) => Omit<ApiRequest, "method" | "path"> & { path: string };
   status: number;
-  /** Requests that end early in other ways than those every route has. */
+  /** Where it is another one than most routes have. */
+  maxBodyBytes?: number;
+  /** Requests that end early in other ways than those every route has; a write key is put into their bodies. */
   early?: (names: Names) => (Partial<ApiRequest> & { status: number })[];
 }
 
@@ -68,6 +104,7 @@ const onlyPath = (path: (names: Names, world: World) => string): RouteCase["requ
 export const ROUTE_CASES: Record<string, RouteCase> = {
   "GET /healthz": { request: onlyPath(() => "/healthz"), status: 200 },
   "GET /openapi.json": { request: onlyPath(() => "/openapi.json"), status: 200 },
+  "GET /schemas/journey.json": { request: onlyPath(() => "/schemas/journey.json"), status: 200 },
 
   "POST /api/v1/events": {
     request: () => ({
@@ -81,8 +118,77 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
       { body: { event: "page.viewed", profile: { externalId: "null" } }, status: 400 },
     ],
   },
+  "POST /api/v1/events/batch": {
+    request: () => ({
+      path: "/api/v1/events/batch",
+      body: {
+        events: [
+          { idempotencyKey: crypto.randomUUID(), event: "page.viewed", profile: { email: "alex@example.com" } },
+          { idempotencyKey: crypto.randomUUID(), event: "page.viewed", profile: {} },
+        ],
+      },
+    }),
+    status: 200,
+    maxBodyBytes: 5 * 1024 * 1024,
+    early: () => [
+      { body: { events: [] }, status: 400 },
+      { body: { events: [{ event: 7 }] }, status: 200 },
+      { path: "/api/v1/events/batch?dryRun=true", status: 400 },
+    ],
+  },
   "GET /api/v1/events": { request: onlyPath(() => "/api/v1/events"), status: 200 },
   "GET /api/v1/events/:eventId": { request: onlyPath(({ eventId }) => `/api/v1/events/${eventId}`), status: 200 },
+
+  "GET /api/v1/quarantine": { request: onlyPath(() => "/api/v1/quarantine"), status: 200 },
+  "POST /api/v1/quarantine/:id/retry": {
+    request: onlyPath(({ retriedRowId }) => `/api/v1/quarantine/${retriedRowId}/retry`),
+    status: 204,
+  },
+  "POST /api/v1/quarantine/:id/drop": {
+    request: onlyPath(({ droppedRowId }) => `/api/v1/quarantine/${droppedRowId}/drop`),
+    status: 204,
+  },
+  "GET /api/v1/rejected-events": { request: onlyPath(() => "/api/v1/rejected-events"), status: 200 },
+
+  "POST /api/v1/ingest/batch": {
+    request: (_, { writeKey }) => ({
+      path: "/api/v1/ingest/batch",
+      body: {
+        writeKey,
+        batch: [
+          { type: "track", messageId: crypto.randomUUID(), email: "alex@example.com", event: "page.viewed" },
+          { type: "track", messageId: crypto.randomUUID(), email: "nobody@example.com", event: "page.viewed" },
+          { type: "track", messageId: crypto.randomUUID(), event: "page.viewed" },
+        ],
+      },
+    }),
+    status: 200,
+    early: () => [
+      { body: { batch: [] }, status: 400 },
+      { body: { batch: [7] }, status: 200 },
+      { body: { batch: [7], consent: { analytics: false } }, status: 200 },
+      { body: { batch: [7], consent: { analytics: "no" } }, status: 400 },
+    ],
+  },
+  "POST /api/v1/ingest/identify": {
+    request: (_, { writeKey }) => ({ path: "/api/v1/ingest/identify", body: { writeKey, email: "alex@example.com" } }),
+    status: 200,
+    early: () => [
+      { body: {}, status: 400 },
+      { body: { email: "alex@example.com", consent: { analytics: false } }, status: 200 },
+    ],
+  },
+  "POST /api/v1/ingest/track": {
+    request: (_, { writeKey }) => ({
+      path: "/api/v1/ingest/track",
+      body: { writeKey, email: "alex@example.com", event: "page.viewed" },
+    }),
+    status: 200,
+    early: () => [
+      { body: { email: "alex@example.com" }, status: 400 },
+      { body: { email: "alex@example.com", event: "page.viewed", consent: { analytics: false } }, status: 200 },
+    ],
+  },
 
   "POST /api/v1/profiles": { request: () => ({ path: "/api/v1/profiles", body: {} }), status: 200 },
   "GET /api/v1/profiles/:id": { request: onlyPath(({ profileId }) => `/api/v1/profiles/${profileId}`), status: 200 },
@@ -120,6 +226,11 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
   "POST /api/v1/journeys/:key/archive": {
     request: onlyPath(({ journeyKey }) => `/api/v1/journeys/${journeyKey}/archive`),
     status: 200,
+  },
+  "POST /api/v1/journeys/:key/release": {
+    request: onlyPath(({ journeyKey }) => `/api/v1/journeys/${journeyKey}/release`),
+    status: 200,
+    early: () => [{ body: { replaySkipped: true }, status: 400 }],
   },
   "GET /api/v1/journeys/:key/versions": {
     request: onlyPath(({ journeyKey }) => `/api/v1/journeys/${journeyKey}/versions`),

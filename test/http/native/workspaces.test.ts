@@ -93,6 +93,18 @@ describe("PATCH /api/v1/workspaces/{id}", () => {
     expect((await patch(id, { settings })).status).toBe(200);
   });
 
+  it("sets the runaway limit, keeps it, and takes it away with null", async () => {
+    const id = await aWorkspaceByApi();
+    const runaway = { enrollments: 1000, per: "PT1M" };
+    expect((await patch(id, { settings: { runaway } })).body.settings).toEqual(expect.objectContaining({ runaway }));
+    expect((await patch(id, { name: "Kept" })).body.settings).toEqual(expect.objectContaining({ runaway }));
+    const { settings } = (await get(OPERATOR, `/api/v1/workspaces/${id}`)).body;
+    expect((await patch(id, { settings })).body.settings).toEqual(settings);
+    const off = await patch(id, { settings: { runaway: null } });
+    expect(off.body.settings).toEqual(expect.objectContaining({ runaway: null }));
+    expect((await get(OPERATOR, `/api/v1/workspaces/${id}`)).body).toEqual(off.body);
+  });
+
   it("makes the cell keep its ledger as long as it says", async () => {
     const { id, cell } = await aWorkspace();
     await patch(id, { settings: { ledgerRetention: "P2D" } });
@@ -107,7 +119,10 @@ describe("PATCH /api/v1/workspaces/{id}", () => {
     ["a frequency cap", { frequencyCap: { messages: 1, per: "P1D" } }, "settings.frequencyCap"],
     ["quiet hours", { quietHours: { from: "22:00", to: "08:00" } }, "settings.quietHours"],
     ["a default sender", { defaultFrom: "a@example.com" }, "settings.defaultFrom"],
-    ["a runaway stop", { runaway: { enrollments: 1, per: "PT1M" } }, "settings.runaway"],
+    ["a runaway limit of nobody", { runaway: { enrollments: 0, per: "PT1M" } }, "settings.runaway.enrollments"],
+    ["a runaway limit in no time", { runaway: { enrollments: 1, per: "PT0S" } }, "settings.runaway.per"],
+    ["a runaway limit without its time", { runaway: { enrollments: 1 } }, "settings.runaway.per"],
+    ["a runaway limit of false", { runaway: false }, "settings.runaway"],
     ["a redirect", { redirectTo: "nowhere" }, "settings.redirectTo"],
   ])("refuses %s and changes nothing", async (_, settings, path) => {
     const id = await aWorkspaceByApi();

@@ -1,0 +1,28 @@
+// What a caller of the native doors is told when the cell did not accept an event.
+import type { AcceptOutcome } from "../../cell/command.ts";
+import type { WaypostError } from "../../domain/errors.ts";
+
+const OUTBOX_RETRY_SECONDS = 30;
+
+/** The error that stands for an outcome other than `accepted`. */
+export function errorOf(outcome: Exclude<AcceptOutcome, { kind: "accepted" }>): WaypostError {
+  switch (outcome.kind) {
+    case "conflict":
+      return { code: "idempotency_key_reuse" };
+    case "profile_too_large":
+      return {
+        code: "invalid_request",
+        issues: [{ path: "profile.properties", message: "The profile would hold more than 512 KiB of properties." }],
+      };
+    case "outbox_full":
+      return {
+        code: "unavailable",
+        reason: "Too many events are waiting to be stored in the read model.",
+        retryAfterSeconds: OUTBOX_RETRY_SECONDS,
+      };
+    case "profile_not_found":
+    case "identity_conflict":
+      // Only doors that ask for it are answered so; the native ones always resolve.
+      throw new Error(`a native door was answered ${outcome.kind}`);
+  }
+}

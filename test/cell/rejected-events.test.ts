@@ -1,0 +1,74 @@
+// What a door could not take: kept for a week, readable, bounded, and never of another workspace.
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it, vi } from "vitest";
+import { RejectedEvents, type RejectedEvent } from "../../src/cell/rejected-events.ts";
+import { uuidV7 } from "../../src/domain/ids.ts";
+import { runAlarm } from "../support/alarm.ts";
+import { NOW_MS, stopClock } from "../support/clock.ts";
+import { OPERATOR } from "../support/commands.ts";
+import { get, keyOf } from "../support/api.ts";
+import { countInCell } from "../support/tables.ts";
+import { aWorkspace } from "../support/workspace.ts";
+
+stopClock();
+
+const DAY_MS = 86_400_000;
+
+function aRejectedEvent(over: Partial<RejectedEvent> = {}): RejectedEvent {
+  return { source: "segment", reason: "invalid_item", message: "It has no name.", payloadJson: '{"a":1}', ...over };
+}
+
+describe("rejected events", () => {
+  it("are listed newest first, with what was sent", async () => {
+    const workspace = await aWorkspace();
+    const texts = ["1", "2", "3"];
+    await workspace.cell.keepRejected(
+      OPERATOR,
+      texts.map((n) => aRejectedEvent({ payloadJson: `{"n":${n}}` })),
+    );
+    const { status, body } = await get(keyOf(workspace.apiKey), "/api/v1/rejected-events?limit=2");
+    expect(status).toBe(200);
+    const at = new Date(NOW_MS).toISOString();
+    const rest = { at, source: "segment", reason: "invalid_item", message: "It has no name." };
+    expect(body.items).toEqual([
+      { ...rest, payload: { n: 3 } },
+      { ...rest, payload: { n: 2 } },
+    ]);
+    const next = await get(keyOf(workspace.apiKey), `/api/v1/rejected-events?cursor=${String(body.nextCursor)}`);
+    expect(next.body).toEqual({ items: [{ ...rest, payload: { n: 1 } }], nextCursor: null });
+  });
+
+  it("say so when the payload was too large to keep", async () => {
+    const workspace = await aWorkspace();
+    await workspace.cell.keepRejected(OPERATOR, [aRejectedEvent({ payloadJson: null })]);
+    const { body } = await get(keyOf(workspace.apiKey), "/api/v1/rejected-events");
+    expect(body.items).toEqual([expect.objectContaining({ payload: null })]);
+  });
+
+  it("stay for seven days, also over a restart", async () => {
+    const workspace = await aWorkspace();
+    await workspace.cell.keepRejected(OPERATOR, [aRejectedEvent()]);
+    await evictDurableObject(workspace.cell);
+    vi.setSystemTime(NOW_MS + 7 * DAY_MS - 60_000);
+    await runAlarm(workspace.cell);
+    expect(await countInCell(workspace, "rejected_events")).toBe(1);
+    vi.setSystemTime(NOW_MS + 7 * DAY_MS + 3_600_000);
+    await runAlarm(workspace.cell);
+    expect(await countInCell(workspace, "rejected_events")).toBe(0);
+  });
+
+  it("make room for new ones by the oldest when they are too many", async () => {
+    const workspace = await aWorkspace();
+    const payloadJson = JSON.stringify("x".repeat(1_900_000));
+    const left = await runInDurableObject(workspace.cell, (_, { storage }) => {
+      const rejected = new RejectedEvents(storage.sql);
+      for (let n = 0; n < 110; n++)
+        rejected.put(uuidV7(NOW_MS + n, 0, new Uint8Array(8)), aRejectedEvent({ payloadJson }));
+      const ids = [...storage.sql.exec<{ id: string }>(`SELECT id FROM rejected_events ORDER BY id`)];
+      return { count: ids.length, newest: ids.at(-1)?.id };
+    });
+    expect(left.newest).toBe(uuidV7(NOW_MS + 109, 0, new Uint8Array(8)));
+    expect(left.count).toBeGreaterThan(90);
+    expect(left.count).toBeLessThan(106);
+  });
+});

@@ -1,0 +1,112 @@
+// Stands between a vendor's client and the real server, and fails requests by plan: answers 503 in the server's
+// place, or lets the server take a request and cuts the connection before the answer arrives. A plan is used up in
+// order of arrival; past its end everything is forwarded.
+import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+
+/** What becomes of one request; a status of the proxy's own is answered without asking the server. */
+export type Fault = "ok" | "503" | "cut-after-request" | { status: number; headers?: Record<string, string> };
+
+export interface FaultyProxyOptions {
+  /** The server's base URL; only its origin is used. */
+  target: string;
+  plan: readonly Fault[];
+}
+
+export interface ProxiedRequest {
+  method: string;
+  path: string;
+  headers: IncomingMessage["headers"];
+  /** The request's body, as sent. */
+  body: Buffer;
+  /** What the server or the proxy answered, whether or not it reached the client. */
+  status: number;
+}
+
+export interface FaultyProxy {
+  baseUrl: string;
+  /** All requests that were answered or cut, in that order. */
+  requests: ProxiedRequest[];
+  close: () => Promise<void>;
+}
+
+/** Of a connection, which never reach the other side. @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
+const HOP_HEADERS: ReadonlySet<string> = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
+
+/** Starts a proxy on a free port. */
+export async function startFaultyProxy({ target, plan }: FaultyProxyOptions): Promise<FaultyProxy> {
+  const agent = new Agent({ keepAlive: false });
+  const requests: ProxiedRequest[] = [];
+  const faults = [...plan];
+
+  async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const fault = faults.shift() ?? "ok";
+    const body = await buffer(incoming);
+    const seen = (status: number) => {
+      const { method = "GET", url = "/", headers } = incoming;
+      requests.push({ method, path: url, headers, body, status });
+    };
+    if (fault === "503" || typeof fault === "object") {
+      const { status, headers = {} } = fault === "503" ? { status: 503 } : fault;
+      seen(status);
+      outgoing.writeHead(status, headers).end();
+      return;
+    }
+    const taken = await forward(target, incoming, body, agent);
+    seen(taken.status);
+    if (fault === "cut-after-request") outgoing.destroy();
+    else outgoing.writeHead(taken.status, taken.headers).end(taken.body);
+  }
+
+  const server = createServer((incoming, outgoing) => {
+    answer(incoming, outgoing).catch((error: unknown) => outgoing.destroy(error as Error));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  return {
+    baseUrl: `http://127.0.0.1:${port}`,
+    requests,
+    close: async () => {
+      agent.destroy();
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+interface Taken {
+  status: number;
+  headers: string[];
+  body: Buffer;
+}
+
+/** Sends a request on as it came, and waits for the whole answer. */
+async function forward(target: string, incoming: IncomingMessage, body: Buffer, agent: Agent): Promise<Taken> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const url = new URL(incoming.url ?? "/", target);
+  const headers = Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => !HOP_HEADERS.has(name)));
+  const { method = "GET" } = incoming;
+  const sent = request(url.href, {
+    agent,
+    method,
+    headers: { ...headers, host: url.host, ...(body.length > 0 ? { "content-length": body.length } : {}) },
+  });
+  sent.once("response", resolve).once("error", reject).end(body);
+  const answered = await promise;
+  return {
+    status: answered.statusCode ?? 502,
+    headers: withoutHopHeaders(answered.rawHeaders),
+    body: await buffer(answered),
+  };
+}
+
+/** Of names and values by turns, as they came: some headers come more than once. */
+function withoutHopHeaders(raw: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] ?? "";
+    if (!HOP_HEADERS.has(name.toLowerCase())) kept.push(name, raw[at + 1] ?? "");
+  }
+  return kept;
+}
