@@ -2,8 +2,12 @@
 import type { Hono } from "hono";
 import type { HttpEnv } from "../context.ts";
 import { frameAdapter, type Adapter } from "./adapter.ts";
+import { greenflash } from "./greenflash/index.ts";
+import { klaviyo } from "./klaviyo/index.ts";
+import { segment } from "./segment/index.ts";
+import { segmentstream } from "./segmentstream/index.ts";
 
-const ADAPTERS: readonly Adapter[] = [];
+const ADAPTERS: readonly Adapter[] = [greenflash, klaviyo, segment, segmentstream];
 
 /** Puts every vendor's frame around its paths. */
 export function frameVendors(app: Hono<HttpEnv>): void {
