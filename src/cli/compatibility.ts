@@ -40,27 +40,35 @@ interface Row {
 /** Asks the test runner which tests there are; none of them runs. */
 function listTests(): Listed[] {
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
-  const listed = execFileSync(process.execPath, [vitest, "list", "--json", "--project", "e2e", `${TESTS}/`], {
-    cwd: ROOT,
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const listed = execFileSync(
+    process.execPath,
+    [vitest, "list", "--json", "--no-static-parse", "--project", "e2e", `${TESTS}/`],
+    {
+      cwd: ROOT,
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   // The runner may say something of its own first.
   return JSON.parse(listed.slice(listed.indexOf("["))) as Listed[];
 }
 
 /** @throws Error when a test of the folder is not called by a requirement */
 function rowsOf(folder: string, listed: readonly Listed[]): Row[] {
-  return listed
-    .filter(({ file }) => relative(ROOT, file).startsWith(`${TESTS}/${folder}/`))
-    .map(({ name, file }) => {
-      const parts = name.split(" > ");
-      const title = /^(.*) ⟨(.*)⟩$/s.exec(parts.at(-1) ?? "");
-      if (title === null) throw new Error(`${relative(ROOT, file)}: not titled by requirement(): ${name}`);
-      const [, text = "", source = ""] = title;
-      return { area: parts.slice(0, -1).join(", "), text, source, file: relative(ROOT, file) };
-    });
+  return (
+    listed
+      .filter(({ file }) => relative(ROOT, file).startsWith(`${TESTS}/${folder}/`))
+      // Files are collected at the same time, in whatever order they are done.
+      .toSorted((one, other) => (one.file === other.file ? 0 : one.file < other.file ? -1 : 1))
+      .map(({ name, file }) => {
+        const parts = name.split(" > ");
+        const title = /^(.*) ⟨(.*)⟩$/s.exec(parts.at(-1) ?? "");
+        if (title === null) throw new Error(`${relative(ROOT, file)}: not titled by requirement(): ${name}`);
+        const [, text = "", source = ""] = title;
+        return { area: parts.slice(0, -1).join(", "), text, source, file: relative(ROOT, file) };
+      })
+  );
 }
 
 function cell(text: string): string {
@@ -81,7 +89,7 @@ function sectionOf({ folder, name, path }: (typeof DOORS)[number], rows: readonl
 /** Puts the named regions of tests into a page's code blocks. */
 function withCode(page: string): string {
   return page.replaceAll(
-    /<!-- code: (\S+)#(\S+) -->\n```(\w+)\n[\s\S]*?```/g,
+    /<!-- code: (\S+)#(\S+) -->\n+```(\w+)\n[\s\S]*?```/g,
     (_, file: string, region: string, language: string) =>
       `<!-- code: ${file}#${region} -->\n\`\`\`${language}\n${regionOf(file, region)}\n\`\`\``,
   );
