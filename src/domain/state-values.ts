@@ -37,23 +37,22 @@ export function compileDocument(document: Json): (scope: ConditionScope) => Json
 export function jsonFits(value: Json, maxBytes: number): boolean {
   let left = maxBytes;
   const take = (item: Json): boolean => {
-    if (typeof item === "string") left -= textBytes(item);
-    else if (typeof item !== "object" || item === null) left -= String(item).length;
-    else if (Array.isArray(item)) {
-      left -= 1 + Math.max(1, item.length);
-      return left >= 0 && item.every(take);
-    } else {
-      const members = Object.entries(item);
+    if (typeof item !== "object" || item === null) left -= textBytes(item);
+    else {
+      const names = Array.isArray(item) ? [] : Object.keys(item);
+      const members = Object.values(item);
+      // Brackets, and a comma between any two; names with their colons.
       left -= 1 + Math.max(1, members.length);
-      return left >= 0 && members.every(([name, member]) => ((left -= textBytes(name) + 1), take(member)));
+      for (const name of names) left -= textBytes(name) + 1;
+      return left >= 0 && members.every(take);
     }
     return left >= 0;
   };
   return take(value);
 }
 
-function textBytes(text: string): number {
-  return new TextEncoder().encode(JSON.stringify(text)).byteLength;
+function textBytes(value: Exclude<Json, object>): number {
+  return new TextEncoder().encode(JSON.stringify(value)).byteLength;
 }
 
 function isReference(value: Json): value is { $state: string } {
