@@ -48,7 +48,8 @@ beforeAll(async () => {
   siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
   server = await startDevServer({ stateDir: newStateDir() });
   started.push(server.kill9);
-  backend = await startFaultyProxy(server.baseUrl, {
+  backend = await startFaultyProxy({
+    target: server.baseUrl,
     headers: { "x-api-key": server.dev.apiKey },
     answerHeaders: {
       "access-control-allow-origin": siteUrl,
@@ -67,8 +68,8 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await page.close();
-  backend.faults.length = 0;
-  backend.seen.length = 0;
+  backend.plan.length = 0;
+  backend.requests.length = 0;
 });
 
 /** A page as a shop would write it: it imports the client and knows where its backend is. */
@@ -108,7 +109,7 @@ describe("in a page", () => {
 
   it("an event is stored once over a 503 and a cut connection", async () => {
     const referenceId = randomUUID();
-    backend.faults.push("refuse", "cut");
+    backend.plan.push("503", "cut-after-request");
     const replayed = await page.evaluate(async (reference) => {
       const client = new waypost.Waypost({ apiKey: null, baseURL: globalThis.backend });
       const call = client.v1.events.track({
@@ -176,9 +177,9 @@ describe("when a page is left", () => {
         void buffer.track({ event: "page.left", profile: { externalId: "cus_page" }, referenceId: reference });
       }
     }, referenceId);
-    expect(backend.seen).toEqual([]);
+    expect(backend.requests.map(({ taken }) => taken)).toEqual([]);
     await page.goto("about:blank");
-    await vi.waitFor(() => expect(backend.seen).toEqual([200]), { timeout: 20_000 });
+    await vi.waitFor(() => expect(backend.requests.map(({ taken }) => taken)).toEqual([200]), { timeout: 20_000 });
     expect(await storedCount(referenceId)).toBe(5);
   });
 
@@ -190,7 +191,7 @@ describe("when a page is left", () => {
       void buffer.track({ event: "page.closed", profile: { externalId: "cus_page" }, referenceId: reference });
     }, referenceId);
     await other.close({ runBeforeUnload: true });
-    await vi.waitFor(() => expect(backend.seen).toEqual([200]), { timeout: 20_000 });
+    await vi.waitFor(() => expect(backend.requests.map(({ taken }) => taken)).toEqual([200]), { timeout: 20_000 });
     expect(await storedCount(referenceId)).toBe(1);
   });
 });

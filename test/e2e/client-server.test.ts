@@ -18,12 +18,12 @@ afterAll(async () => {
 beforeAll(async () => {
   server = await startDevServer({ stateDir: newStateDir() });
   started.push(server.kill9);
-  proxy = await startFaultyProxy(server.baseUrl);
+  proxy = await startFaultyProxy({ target: server.baseUrl });
   started.push(proxy.close);
 });
 afterEach(() => {
-  proxy.faults.length = 0;
-  proxy.seen.length = 0;
+  proxy.plan.length = 0;
+  proxy.requests.length = 0;
 });
 
 /** A client behind the proxy. */
@@ -73,19 +73,19 @@ describe("one event", () => {
   });
 
   it.each([
-    [["refuse"]],
-    [["refuse", "refuse"]],
-    [["refuse-after"]],
-    [["cut"]],
+    [["503"]],
+    [["503", "503"]],
+    [["503-after-request"]],
+    [["cut-after-request"]],
     [["cut-midway"]],
-    [["refuse", "cut"]],
-    [["cut", "refuse-after"]],
-    [["cut", "cut-midway"]],
+    [["503", "cut-after-request"]],
+    [["cut-after-request", "503-after-request"]],
+    [["cut-after-request", "cut-midway"]],
   ] as [Fault[]][])("is stored once over %j", async (faults) => {
     const event = anEvent();
-    proxy.faults.push(...faults);
+    proxy.plan.push(...faults);
     const { data, attempts, idempotentReplayed } = await aClient().v1.events.track(event).withResponse();
-    const firstTaken = proxy.seen.indexOf(202);
+    const firstTaken = proxy.requests.map(({ taken }) => taken).indexOf(202);
     expect(attempts).toBe(faults.length + 1);
     expect(idempotentReplayed).toBe(firstTaken < faults.length);
     expect(await storedCount(event.referenceId)).toBe(1);
@@ -95,7 +95,7 @@ describe("one event", () => {
   it("is stored once when every attempt of a call was cut and the caller sends it again", async () => {
     const event = anEvent();
     const idempotencyKey = randomUUID();
-    proxy.faults.push("cut", "cut", "cut");
+    proxy.plan.push("cut-after-request", "cut-after-request", "cut-after-request");
     const lost = aClient().v1.events.track(event, { idempotencyKey });
     await expect(lost).rejects.toMatchObject({ name: "ConnectionError" });
     const { data, idempotentReplayed } = await aClient().v1.events.track(event, { idempotencyKey }).withResponse();
@@ -108,10 +108,10 @@ describe("one event", () => {
     const key = { headers: { "Idempotency-Key": randomUUID() } };
     const event = anEvent();
     await aClient().v1.events.track(event, key);
-    proxy.seen.length = 0;
+    proxy.requests.length = 0;
     const other = aClient().v1.events.track({ ...event, event: "client.other" }, key);
     await expect(other).rejects.toBeInstanceOf(ConflictError);
-    expect(proxy.seen).toEqual([409]);
+    expect(proxy.requests.map(({ taken }) => taken)).toEqual([409]);
   });
 
   it("under a key beyond ASCII is the same in a batch", async () => {
@@ -140,7 +140,7 @@ describe("one event", () => {
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(WaypostError);
     expect(error).toMatchObject({ name, code, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string });
-    expect(proxy.seen).toHaveLength(1);
+    expect(proxy.requests).toHaveLength(1);
   });
 
   it("is refused as PermissionDeniedError where the key lacks the scope", async () => {
@@ -173,14 +173,14 @@ describe("a list", () => {
 });
 
 describe("a batch", () => {
-  it.each([["refuse"], ["refuse-after"], ["cut"], ["cut-midway"]] as Fault[][])(
+  it.each([["503"], ["503-after-request"], ["cut-after-request"], ["cut-midway"]] as Fault[][])(
     "is stored once over %s",
     async (fault) => {
       const referenceId = randomUUID();
       const events: BatchEvent[] = Array.from({ length: 150 }, () => anEvent(referenceId));
-      proxy.faults.push(fault);
+      proxy.plan.push(fault);
       const { results, summary } = await aClient().v1.events.batch({ events });
-      expect(summary).toMatchObject(fault === "refuse" ? { accepted: 150 } : { replayed: 150 });
+      expect(summary).toMatchObject(fault === "503" ? { accepted: 150 } : { replayed: 150 });
       expect(results.map(({ index }) => index)).toEqual(Array.from({ length: 150 }, (_, i) => i));
       expect(await storedCount(referenceId)).toBe(150);
     },
@@ -204,7 +204,16 @@ describe("a buffer", () => {
   it("stores each event once over faults in every batch", async () => {
     const referenceId = randomUUID();
     const buffer = aClient().buffer({ maxItems: 20 });
-    proxy.faults.push("refuse", "cut", "cut-midway", "pass", "refuse-after", "pass", "cut", "refuse");
+    proxy.plan.push(
+      "503",
+      "cut-after-request",
+      "cut-midway",
+      "ok",
+      "503-after-request",
+      "ok",
+      "cut-after-request",
+      "503",
+    );
     const results = Array.from({ length: 100 }, async () => await buffer.track(anEvent(referenceId)));
     await buffer.close();
     const ids = (await Promise.all(results)).map(({ eventId }) => eventId);

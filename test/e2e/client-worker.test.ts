@@ -50,7 +50,7 @@ afterAll(async () => {
 beforeAll(async () => {
   server = await startDevServer({ stateDir: newStateDir() });
   started.push(server.kill9);
-  proxy = await startFaultyProxy(server.baseUrl);
+  proxy = await startFaultyProxy({ target: server.baseUrl });
   started.push(proxy.close);
   const client = readFileSync(join(await builtClient(), "client.js"), "utf8");
   runtime = new Miniflare(
@@ -100,7 +100,7 @@ async function storedCount(referenceId: string): Promise<number> {
 describe("in a Worker", () => {
   it("an event is stored once over a 503 and a cut connection", async () => {
     const referenceId = randomUUID();
-    proxy.faults.push("refuse", "cut");
+    proxy.plan.push("503", "cut-after-request");
     const answer = await ask("track", { referenceId });
     expect(answer).toMatchObject({ status: 202, attempts: 3, idempotentReplayed: true });
     expect(await storedCount(referenceId)).toBe(1);

@@ -2,7 +2,7 @@
 // from a registry, so requests of the same shape stand in for it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy, type Fault } from "../faulty-proxy.ts";
+import { startFaultyProxy, type Fault } from "../../support/faulty-proxy.ts";
 import { exchange } from "../raw-exchange.ts";
 import { requirement } from "../requirement.ts";
 import { anEvent, kept, SDK, SDK_HEADERS, stored, UUID, type Created } from "./calls.ts";

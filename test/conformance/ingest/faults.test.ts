@@ -2,7 +2,7 @@
 // an item carries a messageId.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy, type Fault, type FaultyProxy } from "../faulty-proxy.ts";
+import { startFaultyProxy, type Fault, type FaultyProxy } from "../../support/faulty-proxy.ts";
 import { requirement } from "../requirement.ts";
 import { anIdentify, aTrack, CONTRACT, OLDER, openDoor, type Door, type IngestAnswer } from "./door.ts";
 

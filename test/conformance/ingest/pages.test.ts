@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startBrowser } from "../../support/browser.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy, type FaultyProxy } from "../faulty-proxy.ts";
+import { startFaultyProxy, type FaultyProxy } from "../../support/faulty-proxy.ts";
 import { revokedKey } from "../fresh-workspace.ts";
 import { requirement } from "../requirement.ts";
 import { anIdentify, aTrack, CONTRACT, openDoor, OURS, type Door } from "./door.ts";

@@ -15,7 +15,7 @@ import * as klaviyo2 from "klaviyo-api-2";
 import * as klaviyo5 from "klaviyo-api-5";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy, type Fault, type FaultyProxy } from "../faulty-proxy.ts";
+import { startFaultyProxy, type Fault, type FaultyProxy } from "../../support/faulty-proxy.ts";
 import { requirement } from "../requirement.ts";
 import {
   anAddress,

@@ -7,7 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startBrowser } from "../../support/browser.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy, type Fault, type FaultyProxy } from "../faulty-proxy.ts";
+import { startFaultyProxy, type Fault, type FaultyProxy } from "../../support/faulty-proxy.ts";
 import { requirement } from "../requirement.ts";
 import type { DeliveryStrategy } from "./browser-page.ts";
 import { basic, openDoor, type Door, type StoredEvent } from "./door.ts";

@@ -4,7 +4,7 @@ import Rudder from "@rudderstack/rudder-sdk-node";
 import { Analytics } from "@segment/analytics-node";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy, type Fault, type FaultyProxy } from "../faulty-proxy.ts";
+import { startFaultyProxy, type Fault, type FaultyProxy } from "../../support/faulty-proxy.ts";
 import { requirement } from "../requirement.ts";
 import { basic, openDoor, type Door } from "./door.ts";
 

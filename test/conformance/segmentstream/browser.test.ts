@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBrowser } from "../../support/browser.ts";
 import { call } from "../../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy } from "../faulty-proxy.ts";
+import { startFaultyProxy } from "../../support/faulty-proxy.ts";
 import { revokedKey } from "../fresh-workspace.ts";
 import { exchange } from "../raw-exchange.ts";
 import { requirement } from "../requirement.ts";

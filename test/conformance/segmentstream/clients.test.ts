@@ -1,7 +1,7 @@
 // A backend on SegmentStream's HTTP API: the documented example as bytes, and retries through faults.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
-import { startFaultyProxy, type Fault } from "../faulty-proxy.ts";
+import { startFaultyProxy, type Fault } from "../../support/faulty-proxy.ts";
 import { exchange } from "../raw-exchange.ts";
 import { requirement } from "../requirement.ts";
 import { aName, basic, eventsNamed, profileOf, REFERENCE } from "./calls.ts";
