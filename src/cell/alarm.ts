@@ -1,4 +1,4 @@
-// An object has one alarm; four lanes share it. Each lane has its own next instant, its own backoff and a share
+// An object has one alarm; five lanes share it. Each lane has its own next instant, its own backoff and a share
 // of time; a failing lane never delays another, and nothing ever throws out of here: an alarm that keeps
 // throwing is dropped for good after seven runs.
 
@@ -10,7 +10,7 @@ const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 
 /** In the order in which they run: people wait for timers, nobody waits for retention. */
-export const LANE_NAMES = ["timers", "deliveries", "flush", "retention"] as const;
+export const LANE_NAMES = ["timers", "deliveries", "flush", "erasure", "retention"] as const;
 export type LaneName = (typeof LANE_NAMES)[number];
 
 export interface Lane {

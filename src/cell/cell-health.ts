@@ -13,6 +13,8 @@ export interface CellHealth {
   oldestOutboxSeconds: number;
   projectionLagSeconds: number;
   quarantined: number;
+  /** People erased here whom D1 has still to erase. */
+  pendingErasures: number;
   ledger: { bytes: number; retentionSeconds: number };
   conservation: {
     enrolled: number;
@@ -27,9 +29,10 @@ export interface CellHealth {
 
 /** Reads a cell's state. @param now Unix milliseconds */
 export function reportHealth(parts: CellParts, now: number): CellHealth {
-  const { outbox, ledger, journeys, enrollments, quarantine, workspace } = parts;
+  const { outbox, ledger, journeys, enrollments, erasures, quarantine, workspace } = parts;
   const oldest = outbox.oldestEventId();
   const changes = outbox.changes();
+  const erasing = erasures.pending();
   const secondsSince = (at: number | null): number => (at === null ? 0 : Math.max(0, (now - at) / 1_000));
   const oldestOutboxSeconds = secondsSince(oldest === null ? null : uuidV7Ms(oldest));
   const retention = workspace.retention();
@@ -43,8 +46,9 @@ export function reportHealth(parts: CellParts, now: number): CellHealth {
     outboxChanges: changes.rows,
     oldestOutboxSeconds,
     // What waits longest is as far as D1 is behind.
-    projectionLagSeconds: Math.max(oldestOutboxSeconds, secondsSince(changes.since)),
+    projectionLagSeconds: Math.max(oldestOutboxSeconds, secondsSince(changes.since), secondsSince(erasing.since)),
     quarantined: quarantine.count(),
+    pendingErasures: erasing.people,
     ledger: { bytes: usage?.bytes ?? 0, retentionSeconds: Math.floor((usage?.retentionMs ?? 0) / 1_000) },
     conservation: {
       enrolled,

@@ -1,11 +1,16 @@
 // Puts a cell together: which store knows which. The only place that sees all of them.
+import type { EntryLimit } from "../domain/eligibility.ts";
 import { MonotonicIds } from "../domain/ids.ts";
 import { ApiKeys } from "./api-keys.ts";
+import { Asking } from "./asking.ts";
 import { EnrollmentStore } from "./enrollment-store.ts";
+import { ErasureLane } from "./erasure-lane.ts";
+import { ErasureStore } from "./erasure-store.ts";
 import { EventApplier } from "./event-applier.ts";
 import { FlushLane } from "./flush-lane.ts";
 import { JourneyCommands } from "./journey-commands.ts";
 import { JourneyCounts } from "./journey-counts.ts";
+import { JourneyReplay } from "./journey-replay.ts";
 import { JourneyStore } from "./journey-store.ts";
 import { KeyLedger } from "./key-ledger.ts";
 import { Outbox } from "./outbox.ts";
@@ -43,6 +48,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const journeys = new JourneyStore(sql, counts);
   const profiles = new ProfileStore(sql, outbox);
   const enrollments = new EnrollmentStore(sql, outbox, textParts);
+  const erasures = new ErasureStore(sql);
   const people = new PersonResolver({ sql, profiles, enrollments, newId });
   const guard = new RunawayGuard(sql, () => workspace.runaway());
   const journeyCommands = new JourneyCommands({ journeys, guard, newId });
@@ -52,6 +58,9 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const applier = new EventApplier({ people, journeys, enrollments, guard, counts, outbox, newId, lastEventId });
   if (lastEventId !== "") eventIds.resumeAfter(lastEventId);
   const newEventId = (): string => (lastEventId = eventIds.next(Date.now(), random()));
+  const workspaceLimit = (): EntryLimit | null => workspace.runaway();
+  const asking = new Asking({ applier, journeys, profiles, enrollments, guard, workspaceLimit });
+  const journeyReplay = new JourneyReplay({ sql, journeys, profiles, enrollments, guard, applier, outbox });
 
   const flush = new FlushLane({
     db,
@@ -66,6 +75,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     lastEventId: () => lastEventId,
     transaction,
   });
+  const erasure = new ErasureLane({ db, workspaceId: () => workspace.get()?.id ?? "", erasures, transaction });
   const retention = new RetentionLane({
     db,
     ledger,
@@ -76,6 +86,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   });
 
   return {
+    sql,
     workspace,
     keys,
     ledger,
@@ -86,15 +97,25 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     journeys,
     journeyCommands,
     profiles,
+    people,
     enrollments,
+    erasures,
     applier,
+    asking,
+    journeyReplay,
     newEventId,
     newId,
     flush,
+    erasure,
     retention,
+    /** Reads again what is kept in memory of people: after something was tried on them and taken back. */
+    reloadPeople: (): void => {
+      for (const store of [profiles, enrollments]) store.reload();
+    },
     /** Reads again what is also kept in memory. */
     reload: (): void => {
-      for (const store of [workspace, ledger, rejected, counts, journeys, profiles, enrollments, guard]) store.reload();
+      const stores = [workspace, ledger, rejected, counts, journeys, profiles, enrollments, erasures, guard];
+      for (const store of stores) store.reload();
     },
   };
 }

@@ -23,6 +23,13 @@ export interface AcceptCommand {
   claims: KeyClaim[];
   /** `person`: the key is one of the person's own, and is formed on the profile once that is found. */
   keyedOn: "request" | "person";
+  /** With a key of the person's own: what tells a late retry about an erased person from somebody new. */
+  erasedPerson?: {
+    /** Of {@link identities}, one for each and for each ledger secret; @see src/crypto/identity-digest.ts */
+    identityDigests: Uint8Array[];
+    /** ISO 8601; `null` = the event claims no time of its own. */
+    claimedAt: string | null;
+  };
   source: EventSource;
   event: string;
   identities: SentIdentities;

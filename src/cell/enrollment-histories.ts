@@ -86,10 +86,26 @@ export class EnrollmentHistories {
     this.#addActive(place, -1);
   }
 
+  /** Counts a run again that had ended. */
+  revived(place: RunPlace): void {
+    this.#addActive(place, 1);
+  }
+
   /** Counts a run with the profile it was handed over to; when it began still counts with the one it was of. */
   moved(place: RunPlace, profileId: string): void {
     this.#addActive(place, -1);
     this.#addActive({ ...place, profileId }, 1);
+  }
+
+  /** Takes people out. */
+  erase(profileIds: readonly string[]): void {
+    for (const id of profileIds) this.#known.delete(id);
+    for (const table of ["enrollment_histories", "keyed_histories"]) {
+      this.#sql.exec(
+        `DELETE FROM ${table} WHERE profile_id IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(profileIds),
+      );
+    }
   }
 
   /** Forgets what is kept in memory: after a transaction that was rolled back. */

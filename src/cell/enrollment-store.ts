@@ -1,5 +1,6 @@
 // Enrollments of this workspace, and the entry events their later steps read.
 import type { EnrollmentRow, EnrollmentStatus, TimelineEntry } from "../domain/enrollment.ts";
+import { takePage, type ListPage } from "../domain/list-page.ts";
 import { splitText } from "../domain/text-parts.ts";
 import { EnrollmentHistories } from "./enrollment-histories.ts";
 import type { Outbox } from "./outbox.ts";
@@ -116,6 +117,12 @@ export class EnrollmentStore {
     );
   }
 
+  /** Keeps an entry event's redacted data for one run more; other runs may have it kept already. */
+  shareEntryEvent(eventId: string, event: string, dataJson: string | null): void {
+    const kept = this.#sql.exec(`UPDATE entry_events SET runs = runs + 1 WHERE event_id = ? RETURNING 1`, eventId);
+    if (kept.toArray().length === 0) this.keepEntryEvent(eventId, event, dataJson, 1);
+  }
+
   /** The event that started a run, while a run that it started lives: its name and its redacted data as JSON text. */
   entryEvent(eventId: string): { event: string; data: string | null } | null {
     const row = [
@@ -137,7 +144,7 @@ export class EnrollmentStore {
     ].map(enrollmentOf);
   }
 
-  /** Hands a run over to the profile its person was merged into. */
+  /** Hands a run over to another profile: to the one its person was merged into, or back. */
   moveTo(enrollment: Enrollment, profileId: string, entry: TimelineEntry): void {
     this.#sql.exec(
       `UPDATE enrollments SET profile_id = ?, timeline = ?, rev = rev + 1 WHERE id = ?`,
@@ -145,12 +152,35 @@ export class EnrollmentStore {
       JSON.stringify([...enrollment.timeline, entry]),
       enrollment.id,
     );
-    this.histories.moved(enrollment, profileId);
+    if (enrollment.status === "active") this.histories.moved(enrollment, profileId);
     this.#outbox.markChanged("enrollments", enrollment.id);
   }
 
   /** Ends an active run, and lets its entry event go with the last run that needs it. */
   end(enrollment: Enrollment, status: Exclude<EnrollmentStatus, "active">, reason: string, now: number): void {
+    this.#close(enrollment, status, reason, now);
+    this.#releaseEntryEvent(enrollment.eventId);
+  }
+
+  /** Ends a run beside the survivor's own. It keeps its entry event, to go on by should the merge be undone. */
+  endAsDuplicate(enrollment: Enrollment, now: number): void {
+    this.#close(enrollment, "exited", "merged_duplicate", now);
+  }
+
+  /** Lets a run go on that {@link endAsDuplicate} ended. */
+  revive(enrollment: Enrollment, entry: TimelineEntry): void {
+    this.#sql.exec(
+      `UPDATE enrollments SET status = 'active', reason = NULL, ended_at = NULL, timeline = ?, rev = rev + 1
+       WHERE id = ?`,
+      JSON.stringify([...enrollment.timeline, entry]),
+      enrollment.id,
+    );
+    this.histories.revived(enrollment);
+    this.#sql.exec(`UPDATE journeys SET exited = exited - 1 WHERE id = ?`, enrollment.journeyId);
+    this.#outbox.markChanged("enrollments", enrollment.id);
+  }
+
+  #close(enrollment: Enrollment, status: Exclude<EnrollmentStatus, "active">, reason: string, now: number): void {
     const entry: TimelineEntry = {
       at: new Date(now).toISOString(),
       stepId: enrollment.stepId,
@@ -167,8 +197,49 @@ export class EnrollmentStore {
     );
     this.histories.ended(enrollment);
     this.#sql.exec(`UPDATE journeys SET ${status} = ${status} + 1 WHERE id = ?`, enrollment.journeyId);
-    this.#releaseEntryEvent(enrollment.eventId);
     this.#outbox.markChanged("enrollments", enrollment.id);
+  }
+
+  /**
+   * Takes people out of their runs: active ones end, what tells of the person goes. Ids, instants and how a run
+   * ended stay, for counts are made of them.
+   */
+  erase(profileIds: readonly string[], now: number): void {
+    const ids = JSON.stringify(profileIds);
+    this.#sql.exec(
+      `UPDATE enrollments SET timeline = '[]', key_digest = NULL
+       WHERE profile_id IN (SELECT value FROM json_each(?))`,
+      ids,
+    );
+    for (const run of profileIds.flatMap((id) => this.activeOf(id))) this.end(run, "cancelled", "profile_erased", now);
+    this.histories.erase(profileIds);
+    const entryEvents = this.#sql
+      .exec<{ event_id: string }>(
+        `DELETE FROM entry_events WHERE event_id IN (
+           SELECT event_id FROM enrollments WHERE profile_id IN (SELECT value FROM json_each(?))
+         ) RETURNING event_id`,
+        ids,
+      )
+      .toArray();
+    this.#parts.remove(
+      "entry_event",
+      entryEvents.map(({ event_id }) => event_id),
+    );
+  }
+
+  /** Runs of some people with their timelines, newest first; `before` is the last id of the page before. */
+  listOf(profileIds: readonly string[], limit: number, before: string | null): ListPage<Enrollment> {
+    const rows = this.#sql.exec<StoredEnrollment>(
+      `${SELECT} WHERE e.id IN (
+         SELECT id FROM enrollments INDEXED BY enrollments_by_profile
+         WHERE profile_id IN (SELECT value FROM json_each(?)) AND id < coalesce(?, 'g') ORDER BY id DESC LIMIT ?
+       ) ORDER BY e.id DESC`,
+      JSON.stringify(profileIds),
+      before,
+      limit + 1,
+    );
+    const { items, more } = takePage(rows, limit, ({ timeline }) => timeline.length);
+    return { items: items.map(enrollmentOf), more };
   }
 
   /** Forgets what is kept in memory: after a transaction that was rolled back. */

@@ -20,6 +20,11 @@ export type Applied =
   | { kind: "applied"; profileId: string | null; matched: number; enrolled: number; receipt: Receipt }
   | Exclude<AcceptOutcome, { kind: "accepted" | "conflict" | "outbox_full" }>;
 
+/** What an event would do; `profileId` is `null` when it would make a new profile, or is about nobody. */
+export type Rehearsed =
+  | { kind: "rehearsed"; profileId: string | null; receipt: Receipt }
+  | Exclude<Applied, { kind: "applied" }>;
+
 export class EventApplier {
   readonly #people: PersonResolver;
   readonly #journeys: JourneyStore;
@@ -68,8 +73,8 @@ export class EventApplier {
     if (resolved.kind !== "resolved") return resolved;
     const { person, warnings } = resolved;
 
-    const verdicts = command.startsJourneys ? this.#decide(command.event, person, scopeOf(command, person), now) : [];
-    const entries = verdicts.map((verdict) => this.#enter(verdict, person, eventId, now));
+    const verdicts = this.#decide(command, person, now);
+    const entries = verdicts.map((verdict) => this.enter(verdict, person, eventId, now));
     const enrolled = entries.filter(({ outcome }) => outcome === "enrolled").length;
     if (enrolled > 0) this.#enrollments.keepEntryEvent(eventId, command.event, command.dataJson, enrolled);
 
@@ -81,19 +86,43 @@ export class EventApplier {
     return { kind: "applied", profileId, matched: entries.length, enrolled, receipt };
   }
 
-  #decide(event: string, person: ResolvedPerson | null, scope: EntryScope, now: number): Verdict[] {
+  /**
+   * Decides an event as {@link apply} does, and lets nobody in. Resolving the person writes what it would write: runs
+   * inside a transaction that is taken back.
+   */
+  rehearse(command: AcceptCommand, clock: number): Rehearsed {
+    const known = this.familyOf(command);
+    const now = this.receiptTime(clock);
+    const resolved = this.#people.resolve(command, { now, eventId: null });
+    if (resolved.kind !== "resolved") return resolved;
+    const { person, warnings } = resolved;
+    const journeys = this.#decide(command, person, now).map((verdict) => entryOf(verdict, null));
+    const profileId = person !== null && known.includes(person.profile.id) ? person.profile.id : null;
+    return { kind: "rehearsed", profileId, receipt: { journeys, warnings: [...command.warnings, ...warnings] } };
+  }
+
+  /** When an event would be received by which the clock shows this: its time never goes back, whatever the clock does. */
+  receiptTime(clock: number): number {
+    return this.#lastEventId === "" ? clock : Math.max(clock, uuidV7Ms(this.#lastEventId));
+  }
+
+  #decide(command: AcceptCommand, person: ResolvedPerson | null, now: number): Verdict[] {
+    if (!command.startsJourneys) return [];
+    const scope = scopeOf(command, person);
     const standing = person === null ? null : standingOf(person, this.#enrollments);
     const isRunaway = (journey: Verdict["journey"]): boolean => this.#guard.isRunaway(journey, now);
-    return this.#journeys.listeningTo(event).map((journey) => decide(journey, scope, { now, standing, isRunaway }));
+    return this.#journeys
+      .listeningTo(command.event)
+      .map((journey) => decide(journey, scope, { now, standing, isRunaway }));
   }
 
   /** Does what a verdict says, and turns it into its receipt entry; an enrollment waits at its journey's first step. */
-  #enter(verdict: Verdict, person: ResolvedPerson | null, eventId: string, now: number): ReceiptEntry {
-    const { id: journeyId, key, version, firstStepId } = verdict.journey;
+  enter(verdict: Verdict, person: ResolvedPerson | null, eventId: string, now: number): ReceiptEntry {
+    const { id: journeyId, version, firstStepId } = verdict.journey;
     if (verdict.outcome === "skipped" || person === null) {
-      const { reason, detail } = verdict as Extract<Verdict, { outcome: "skipped" }>;
-      if (reason === "runaway_stopped") this.#guard.stop(journeyId, now);
-      return { journeyId, key, version, outcome: "skipped", reason, enrollmentId: null, detail };
+      const entry = entryOf(verdict, null);
+      if (entry.reason === "runaway_stopped") this.#guard.stop(journeyId, now);
+      return entry;
     }
     const enrollmentId = this.#newId();
     this.#enrollments.insert({
@@ -113,8 +142,23 @@ export class EventApplier {
       keyDigest: verdict.entryKey === null ? null : keyDigestOf(journeyId, verdict.entryKey),
     });
     this.#guard.entered(journeyId, now);
-    return { journeyId, key, version, outcome: "enrolled", reason: "enrolled", enrollmentId, detail: null };
+    return entryOf(verdict, enrollmentId);
   }
+}
+
+function entryOf(verdict: Verdict, enrollmentId: string | null): ReceiptEntry {
+  const { id: journeyId, key, version } = verdict.journey;
+  return verdict.outcome === "skipped"
+    ? {
+        journeyId,
+        key,
+        version,
+        outcome: "skipped",
+        reason: verdict.reason,
+        enrollmentId: null,
+        detail: verdict.detail,
+      }
+    : { journeyId, key, version, outcome: "enrolled", reason: "enrolled", enrollmentId, detail: null };
 }
 
 function answerOf(stored: UserEventRow): Applied {

@@ -100,14 +100,19 @@ export class FlushLane implements Lane {
     // What came while the batch before was written: once it has left the outbox, nothing could count it again.
     this.#settleCounts();
     const batch = outbox.oldestEvents(MAX_BATCH_ROWS, MAX_BATCH_BYTES);
+    const { blankings } = outbox;
     if (batch.length === 0) return false;
     // Before their events: what reads an event there finds all of it.
     await this.#flushParts(batch);
     const outcome = await this.#project("user_events", batch);
     const done = doneOf(batch, outcome);
     this.#parts.transaction(() => {
-      outbox.removeEvents(done, new Set(outcome.poisoned.map(({ row }) => row.id)));
-      this.#putAside("user_events", outcome);
+      // Events whose person was erased while D1 wrote stay, as they are now.
+      const gone = outbox.blankings === blankings ? done : outbox.unchanged(done);
+      const ids = new Set(gone.map(({ id }) => id));
+      const poisoned = outcome.poisoned.filter(({ row }) => ids.has(row.id));
+      outbox.removeEvents(gone, new Set(poisoned.map(({ row }) => row.id)));
+      this.#putAside("user_events", poisoned);
     });
     if (outcome.outage !== null) throw new ReadModelAway(outcome.outage);
     return batch.length === MAX_BATCH_ROWS || bytesOf(batch) > MAX_BATCH_BYTES / 2;
@@ -150,7 +155,11 @@ export class FlushLane implements Lane {
       // A row that changed again while D1 was writing stays behind.
       const changed = written.filter((row) => !isCurrent(row)).map(({ id }) => id);
       outbox.markChangedSince(table, changed, readAt);
-      this.#putAside(table, outcome);
+      // A profile that was erased meanwhile is kept nowhere.
+      this.#putAside(
+        table,
+        outcome.poisoned.filter(({ row }) => revs.has(row.id)),
+      );
     });
     if (outcome.outage !== null) throw new ReadModelAway(outcome.outage);
     return cut || waiting.length === MAX_BATCH_ROWS;
@@ -160,8 +169,8 @@ export class FlushLane implements Lane {
     return await project(this.#parts.db, this.#parts.workspaceId(), table, rows);
   }
 
-  #putAside(table: ProjectedTable, outcome: ProjectionOutcome): void {
-    for (const { row, error } of outcome.poisoned) {
+  #putAside(table: ProjectedTable, poisoned: ProjectionOutcome["poisoned"]): void {
+    for (const { row, error } of poisoned) {
       this.#parts.quarantine.put({ id: this.#parts.newId(), at: Date.now(), table, rowId: row.id, error }, row.json);
       const workspaceId = this.#parts.workspaceId();
       console.error(JSON.stringify({ level: "error", at: "quarantine", workspaceId, table, rowId: row.id, error }));

@@ -94,6 +94,25 @@ export class JourneyStore {
       .one().journeys;
   }
 
+  /** Event names that start an active journey, each once. */
+  listenedNames(): string[] {
+    const names = this.#sql.exec<{ event: string }>(`SELECT DISTINCT event FROM journey_entries ORDER BY event`);
+    return Array.from(names, ({ event }) => event);
+  }
+
+  /** Drafts and paused journeys that an event name would start if their newest version were published. */
+  inactiveOn(event: string, most: number): { key: string; status: JourneyStatus }[] {
+    return this.#sql
+      .exec<{ key: string; status: JourneyStatus }>(
+        `SELECT j.key, j.status FROM journeys j
+           JOIN journey_versions v ON v.journey_id = j.id AND v.version = j.version
+         WHERE j.status IN ('draft', 'paused') AND v.definition ->> '$.entry.event' = ? ORDER BY j.id LIMIT ?`,
+        event,
+        most,
+      )
+      .toArray();
+  }
+
   find(key: string): Journey | null {
     const row = [...this.#sql.exec<StoredJourney>(`SELECT * FROM journeys WHERE key = ?`, key)][0];
     return row === undefined ? null : this.#journeyOf(row);
@@ -180,6 +199,15 @@ export class JourneyStore {
     this.#sql.exec(`UPDATE journeys SET status = ?, updated_at = ? WHERE id = ?`, status, now, journey.id);
     this.#forgetEntry(journey.id);
     this.#listening.clear();
+  }
+
+  /** Counts entries that came from no event of now; each is a match too. */
+  addEntries(journeyId: string, entries: number): void {
+    this.#sql.exec(
+      `UPDATE journeys SET matched = matched + ?1, enrolled = enrolled + ?1 WHERE id = ?2`,
+      entries,
+      journeyId,
+    );
   }
 
   /** Cumulative counts over all journeys, what is pending included. */

@@ -4,6 +4,7 @@
 // which costs no row writes.
 import type { KeyClaim } from "../crypto/claim.ts";
 import { formatUuid, uuidBytes } from "../domain/ids.ts";
+import { inChunks, MAX_PARAMETERS, valuesOf } from "./row-chunks.ts";
 
 const DAY_MS = 86_400_000;
 export const MIN_RETENTION_MS = DAY_MS;
@@ -35,6 +36,14 @@ interface Generation {
   keys: number;
 }
 
+/** What the ledger has of a key. */
+export interface StoredKey {
+  fingerprint: Uint8Array;
+  outcome: StoredOutcome;
+}
+
+const COLUMNS = 8;
+
 type LedgerRow = {
   fingerprint: ArrayBuffer;
   event_id: ArrayBuffer;
@@ -49,7 +58,6 @@ export class KeyLedger {
   /** Newest first. */
   #generations: Generation[] = [];
   #lookupSql = "";
-  #insertSql = "";
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -62,29 +70,53 @@ export class KeyLedger {
    * @param claims  one for each ledger secret, newest first
    */
   find(claims: readonly KeyClaim[]): KeyState {
-    for (const claim of claims) {
-      const row = [...this.#sql.exec<LedgerRow>(this.#lookupSql, claim.keyDigest)][0];
-      if (row === undefined) continue;
-      return sameBytes(new Uint8Array(row.fingerprint), claim.fingerprint)
-        ? { kind: "replay", outcome: outcomeOf(row) }
-        : { kind: "conflict" };
+    return stateOf(claims, ({ keyDigest }) => {
+      const row = [...this.#sql.exec<LedgerRow>(this.#lookupSql, keyDigest)][0];
+      return row === undefined ? undefined : storedKeyOf(row);
+    });
+  }
+
+  /**
+   * Looks many keys up together.
+   *
+   * @returns what is stored of those that are, by {@link digestName}
+   */
+  findAll(keyDigests: readonly Uint8Array[]): Map<string, StoredKey> {
+    const found = new Map<string, StoredKey>();
+    for (const digests of inChunks(keyDigests, MAX_PARAMETERS)) {
+      const wanted = digests.map((_, i) => `?${i + 1}`).join(", ");
+      const sql = this.#generations
+        .map(({ generation }) => `SELECT * FROM ledger_${generation} WHERE key_digest IN (${wanted})`)
+        .join(" UNION ALL ");
+      for (const row of this.#sql.exec<LedgerRow & { key_digest: ArrayBuffer }>(sql, ...digests)) {
+        found.set(digestName(new Uint8Array(row.key_digest)), storedKeyOf(row));
+      }
     }
-    return { kind: "fresh" };
+    return found;
   }
 
   /** Stores a fresh key with its outcome, under the newest secret. */
   record(claim: KeyClaim, outcome: StoredOutcome): void {
-    this.#sql.exec(
-      this.#insertSql,
-      claim.keyDigest,
-      claim.fingerprint,
-      uuidBytes(outcome.eventId),
-      outcome.profileId === null ? null : uuidBytes(outcome.profileId),
-      outcome.matched,
-      outcome.enrolled,
-      outcome.runId === null ? null : uuidBytes(outcome.runId),
-      RENDERER_VERSION,
-    );
+    this.recordAll([{ claim, outcome }]);
+  }
+
+  /** Stores fresh keys, as {@link record}, in as few statements as they take. */
+  recordAll(keys: readonly { claim: KeyClaim; outcome: StoredOutcome }[]): void {
+    for (const chunk of inChunks(keys, Math.floor(MAX_PARAMETERS / COLUMNS))) {
+      this.#sql.exec(
+        `INSERT INTO ledger_${this.#generations[0]?.generation} VALUES ${valuesOf(chunk.length, COLUMNS)}`,
+        ...chunk.flatMap(({ claim, outcome }) => [
+          claim.keyDigest,
+          claim.fingerprint,
+          uuidBytes(outcome.eventId),
+          outcome.profileId === null ? null : uuidBytes(outcome.profileId),
+          outcome.matched,
+          outcome.enrolled,
+          outcome.runId === null ? null : uuidBytes(outcome.runId),
+          RENDERER_VERSION,
+        ]),
+      );
+    }
   }
 
   /** Adds to the newest generation's count: done in the flush, so that counting costs no row per event. */
@@ -182,8 +214,33 @@ export class KeyLedger {
     this.#lookupSql = this.#generations
       .map(({ generation }) => `SELECT ${columns} FROM ledger_${generation} WHERE key_digest = ?1`)
       .join(" UNION ALL ");
-    this.#insertSql = `INSERT INTO ledger_${this.#generations[0]?.generation} VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
   }
+}
+
+/** A digest as the key of a map. */
+export function digestName(digest: Uint8Array): string {
+  return String.fromCharCode(...digest);
+}
+
+/**
+ * What a request is to those who have its key.
+ *
+ * @param claims  one for each ledger secret, newest first
+ * @param lookUp  what is stored of a claim's key
+ */
+export function stateOf(claims: readonly KeyClaim[], lookUp: (claim: KeyClaim) => StoredKey | undefined): KeyState {
+  for (const claim of claims) {
+    const stored = lookUp(claim);
+    if (stored === undefined) continue;
+    return sameBytes(stored.fingerprint, claim.fingerprint)
+      ? { kind: "replay", outcome: stored.outcome }
+      : { kind: "conflict" };
+  }
+  return { kind: "fresh" };
+}
+
+function storedKeyOf(row: LedgerRow): StoredKey {
+  return { fingerprint: new Uint8Array(row.fingerprint), outcome: outcomeOf(row) };
 }
 
 function outcomeOf(row: LedgerRow): StoredOutcome {

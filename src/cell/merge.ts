@@ -3,7 +3,9 @@
 import { Buffer } from "node:buffer";
 import { listIdentities } from "../domain/identity.ts";
 import type { Profile } from "../domain/profile.ts";
+import type { SurvivorChange } from "../domain/unmerge.ts";
 import type { Enrollment, EnrollmentStore } from "./enrollment-store.ts";
+import { logMerge } from "./merge-log.ts";
 import type { ProfileStore } from "./profile-store.ts";
 
 export interface MergeContext {
@@ -21,21 +23,32 @@ export interface MergeContext {
  * Moves what one profile has to another and leaves a tombstone; the survivor's own row and identities are the
  * caller's to write, once, after the last merge.
  *
- * @param filled  names of the survivor's properties that came from the merged profile
+ * @param survivor  with what its identities were before the first merge of the request, and are after the last
+ * @param filled    names of the survivor's properties that came from the merged profile
  */
-export function mergeInto(context: MergeContext, survivorId: string, merged: Profile, filled: string[]): void {
-  const { moved, ended } = moveRuns(context, survivorId, merged.id);
-  context.profiles.update({ ...merged, mergedInto: survivorId, updatedAt: context.now });
-  context.sql.exec(
-    `INSERT INTO profile_merges VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
-    context.newId(),
-    context.now,
-    survivorId,
-    merged.id,
-    context.eventId === null ? "profile.upsert" : "event",
-    context.eventId,
-    JSON.stringify({ identities: listIdentities(merged.identities), enrollments: moved, ended, properties: filled }),
-  );
+export function mergeInto(
+  context: MergeContext,
+  survivor: { id: string } & SurvivorChange,
+  merged: Profile,
+  filled: string[],
+): void {
+  const { moved, ended } = moveRuns(context, survivor.id, merged.id);
+  context.profiles.update({ ...merged, mergedInto: survivor.id, updatedAt: context.now });
+  logMerge(context.sql, {
+    id: context.newId(),
+    at: context.now,
+    survivorId: survivor.id,
+    mergedId: merged.id,
+    cause: context.eventId === null ? "profile.upsert" : "event",
+    eventId: context.eventId,
+    moved: {
+      identities: listIdentities(merged.identities),
+      enrollments: moved,
+      ended,
+      properties: filled,
+      survivor: { before: survivor.before, after: survivor.after },
+    },
+  });
 }
 
 /** Moves active runs; of two runs of one journey, under one key if it counts by one, the survivor's goes on. */
@@ -46,7 +59,7 @@ function moveRuns(context: MergeContext, survivorId: string, mergedId: string): 
   const ended: string[] = [];
   for (const run of enrollments.activeOf(mergedId)) {
     if (running.has(placeOf(run))) {
-      enrollments.end(run, "exited", "merged_duplicate", now);
+      enrollments.endAsDuplicate(run, now);
       ended.push(run.id);
     } else {
       enrollments.moveTo(run, survivorId, mergedEntry(run, mergedId, now));

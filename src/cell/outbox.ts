@@ -1,15 +1,24 @@
 // What the cell owes to D1: accepted events, and profiles and enrollments whose row there is behind.
 // An event's row costs one write to put in and one to take out; its id only grows, so the table is a queue.
 import { Buffer } from "node:buffer";
+import { withoutPerson } from "../domain/erased-event.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import { uuidV7Ms } from "../domain/ids.ts";
 import { splitText } from "../domain/text-parts.ts";
+import { inChunks, MAX_PARAMETERS, valuesOf } from "./row-chunks.ts";
 import type { TextPart, TextParts } from "./text-parts.ts";
 
 /** Past this an outage of D1 has lasted too long to go on: the object's 10 GB hold the ledger and people too. */
 const MAX_OUTBOX_BYTES = 2_000_000_000;
 /** Places count from 2025. */
 const PLACES_FROM_MS = Date.UTC(2025, 0);
+const EVENT_COLUMNS = 3;
+
+/** How the row of an event ends that is whole: its last member is the receipt, a text. */
+const ENDS_WITHOUT_PARTS = '"}';
+
+/** SQL: whose the event of a row is. A row that is no JSON is nobody's; D1 refuses it. */
+export const PROFILE_OF_ROW = `CASE WHEN json_valid(row) THEN row ->> 'profile_id' END`;
 
 export type ChangedTable = "profiles" | "enrollments";
 
@@ -30,6 +39,9 @@ export class Outbox {
   readonly #parts: TextParts;
   #events = 0;
   #bytes = 0;
+  #blankings = 0;
+  /** Events that a slice has put in and that are not in the table yet. */
+  #gathered: OutboxEvent[] | null = null;
 
   constructor(sql: SqlStorage, parts: TextParts) {
     this.#sql = sql;
@@ -65,15 +77,36 @@ export class Outbox {
     this.#parts.put("event", event.event_id, parts);
     for (const part of parts) this.#bytes += Buffer.byteLength(part);
     const json = JSON.stringify(row);
-    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?, ?)`, placeOf(event.event_id), event.event_id, json);
+    if (this.#gathered === null) this.#insert([{ id: event.event_id, json }]);
+    else this.#gathered.push({ id: event.event_id, json });
     this.#events += 1;
     this.#bytes += Buffer.byteLength(json);
+  }
+
+  /** From now on events are put in by {@link writeGathered}, together, which has to come in the same transaction. */
+  gather(): void {
+    this.#gathered = [];
+  }
+
+  writeGathered(): void {
+    const events = this.#gathered ?? [];
+    this.#gathered = null;
+    this.#insert(events);
+  }
+
+  #insert(events: readonly OutboxEvent[]): void {
+    for (const chunk of inChunks(events, Math.floor(MAX_PARAMETERS / EVENT_COLUMNS))) {
+      this.#sql.exec(
+        `INSERT INTO outbox_events VALUES ${valuesOf(chunk.length, EVENT_COLUMNS)}`,
+        ...chunk.flatMap(({ id, json }) => [placeOf(id), id, json]),
+      );
+    }
   }
 
   /** Takes an event back from quarantine, with its parts. */
   takeBack(eventId: string, json: string): void {
     this.#parts.handOver("quarantined_event", "event", [eventId]);
-    this.#sql.exec(`INSERT INTO outbox_events VALUES (?, ?, ?)`, placeOf(eventId), eventId, json);
+    this.#insert([{ id: eventId, json }]);
     this.#events += 1;
     this.#bytes += Buffer.byteLength(json) + (this.#parts.among("event", [eventId]).get(eventId) ?? 0);
   }
@@ -121,14 +154,7 @@ export class Outbox {
 
   /** Which of these events have their data in parts. */
   withParts(events: readonly OutboxEvent[]): string[] {
-    return [
-      ...this.#parts
-        .among(
-          "event",
-          events.map(({ id }) => id),
-        )
-        .keys(),
-    ];
+    return events.filter(hasParts).map(({ id }) => id);
   }
 
   /** The parts of an event's data, read one by one. */
@@ -175,10 +201,7 @@ export class Outbox {
    * @param quarantined  those of them whose parts go along into quarantine
    */
   removeEvents(events: readonly OutboxEvent[], quarantined: ReadonlySet<string> = new Set()): void {
-    const parts = this.#parts.among(
-      "event",
-      events.map(({ id }) => id),
-    );
+    const parts = this.#parts.among("event", this.withParts(events));
     if (parts.size > 0) {
       const put = [...parts.keys()].filter((id) => quarantined.has(id));
       this.#parts.handOver("event", "quarantined_event", put);
@@ -195,6 +218,65 @@ export class Outbox {
     );
     this.#events -= events.length;
     this.#bytes -= events.reduce((sum, { json }) => sum + Buffer.byteLength(json), 0);
+  }
+
+  /**
+   * Takes people out of the events that wait: what stays of each goes to D1 as it would have gone.
+   *
+   * @param profileIds  the profiles they were answered with
+   * @returns ids of the events that had parts
+   */
+  blank(profileIds: readonly string[]): string[] {
+    const waiting = this.#sql
+      .exec<{ event_id: string }>(
+        `SELECT event_id FROM outbox_events WHERE ${PROFILE_OF_ROW} IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(profileIds),
+      )
+      .toArray()
+      .map(({ event_id }) => event_id);
+    for (const eventId of waiting) {
+      const { bytes, row } = this.#sql
+        .exec<{ bytes: number; row: string }>(
+          `SELECT octet_length(row) AS bytes, row FROM outbox_events WHERE place = ?`,
+          placeOf(eventId),
+        )
+        .one();
+      const json = JSON.stringify(withoutPerson(JSON.parse(row) as UserEventRow));
+      this.#sql.exec(`UPDATE outbox_events SET row = ? WHERE place = ?`, json, placeOf(eventId));
+      this.#bytes += Buffer.byteLength(json) - bytes;
+    }
+    const parts = this.#parts.among("event", waiting);
+    this.#parts.remove("event", [...parts.keys()]);
+    for (const bytes of parts.values()) this.#bytes -= bytes;
+    if (waiting.length > 0) this.#blankings += 1;
+    return [...parts.keys()];
+  }
+
+  /** Counts the times that waiting events were changed: what was read before one of them may be out of date. */
+  get blankings(): number {
+    return this.#blankings;
+  }
+
+  /** Those of these events that wait as they were read. */
+  unchanged(events: readonly OutboxEvent[]): OutboxEvent[] {
+    return events.filter(
+      ({ id, json }) =>
+        [...this.#sql.exec(`SELECT 1 FROM outbox_events WHERE place = ? AND row = ?`, placeOf(id), json)].length > 0,
+    );
+  }
+
+  /** Ids of the newest events of some people that wait, before an id if one is given. */
+  newestOf(profileIds: readonly string[], before: string | null, limit: number): string[] {
+    return this.#sql
+      .exec<{ event_id: string }>(
+        `SELECT event_id FROM outbox_events
+         WHERE place < ? AND ${PROFILE_OF_ROW} IN (SELECT value FROM json_each(?)) ORDER BY place DESC LIMIT ?`,
+        before === null ? Number.MAX_SAFE_INTEGER : placeOf(before),
+        JSON.stringify(profileIds),
+        limit,
+      )
+      .toArray()
+      .map(({ event_id }) => event_id);
   }
 
   changedIds(table: ChangedTable, limit: number): string[] {
@@ -226,9 +308,15 @@ export class Outbox {
 
   /** Puts back what {@link size} said: counting again would read a whole outbox of an outage. */
   restore({ events, bytes }: OutboxSize): void {
+    this.#gathered = null;
     this.#events = events;
     this.#bytes = bytes;
   }
+}
+
+/** Told by the row's end, without a look into the table: the number of its parts is a row's last member. */
+function hasParts({ json }: OutboxEvent): boolean {
+  return !json.endsWith(ENDS_WITHOUT_PARTS);
 }
 
 /**

@@ -1,4 +1,4 @@
-// Finds, makes, changes or merges the person an event is about, as far as the door's policy allows.
+// Finds, makes, changes or merges the person a request is about, as far as the door's policy allows.
 // Everything that can be refused is refused before the first write.
 import type { Warning } from "../domain/event.ts";
 import { withFormerId } from "../domain/former-id.ts";
@@ -17,6 +17,12 @@ import type { AcceptCommand } from "./command.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
 import { mergeInto, type MergeContext } from "./merge.ts";
 import type { ProfileStore } from "./profile-store.ts";
+
+/** What a request says about a person, and how far it may go with people. */
+export type PersonCommand = Pick<
+  AcceptCommand,
+  "people" | "profileId" | "identities" | "formerId" | "source" | "propertiesJson" | "listEditsJson"
+>;
 
 export interface ResolvedPerson {
   profile: Profile;
@@ -48,7 +54,7 @@ export class PersonResolver {
   }
 
   /** Every id that the person of a command has or will have, without changing anything; empty = a new person. */
-  familyOf(command: AcceptCommand): string[] {
+  familyOf(command: PersonCommand): string[] {
     const planned = this.#plan(command);
     if (planned.kind !== "planned" || planned.plan === null) return [];
     return [planned.plan.survivor, ...planned.plan.merges].flatMap((one) =>
@@ -56,14 +62,14 @@ export class PersonResolver {
     );
   }
 
-  resolve(command: AcceptCommand, at: { now: number; eventId: string | null }): Resolution {
+  resolve(command: PersonCommand, at: { now: number; eventId: string | null }): Resolution {
     const planned = this.#plan(command);
     if (planned.kind !== "planned") return planned;
     if (planned.plan === null) return { kind: "resolved", person: null, warnings: [] };
     return this.#write(command, planned.plan, at);
   }
 
-  #plan(command: AcceptCommand): Planned {
+  #plan(command: PersonCommand): Planned {
     const { people } = command;
     const owners = new Map<string, Profile | null>();
     const ownerOf = (kind: IdentityKind, value: string): Profile | null => {
@@ -92,15 +98,15 @@ export class PersonResolver {
     return planOf({ ...keepAsIs(profile), warnings });
   }
 
-  #write(command: AcceptCommand, plan: IdentityPlan<Profile>, at: { now: number; eventId: string | null }): Resolution {
+  #write(command: PersonCommand, plan: IdentityPlan<Profile>, at: { now: number; eventId: string | null }): Resolution {
     const { survivor } = plan;
-    const change = propertyChangeOf(command);
+    const update = propertyChangeOf(command);
     // The usual event: a known person, nothing new about them.
-    if (survivor !== null && !plan.changed && change === null && survivor.sources.includes(command.source)) {
+    if (survivor !== null && !plan.changed && update === null && survivor.sources.includes(command.source)) {
       return resolved(survivor, plan.warnings);
     }
     const { properties: filled, filledNames } = fillFrom(survivor, plan.merges, command);
-    const patched = change === null ? null : changeProperties(filled, change);
+    const patched = update === null ? null : changeProperties(filled, update);
     const grown = patched !== null || plan.merges.length > 0;
     const propertiesJson = grown ? JSON.stringify(patched ?? filled) : (survivor?.propertiesJson ?? "{}");
     if (patched !== null && jsonBytes(propertiesJson) > MAX_PROPERTIES_BYTES) return { kind: "profile_too_large" };
@@ -123,8 +129,11 @@ export class PersonResolver {
       updatedAt: at.now,
       rev: (survivor?.rev ?? 0) + 1,
     };
+    const change = { id: profile.id, before: (survivor ?? profile).identities, after: plan.identities };
     plan.merges.forEach((merged, i) => {
-      mergeInto(this.#mergeContext(at), profile.id, merged, filledNames[i] ?? []);
+      const written = namesIn(update);
+      const names = (filledNames[i] ?? []).filter((name) => !written.has(name));
+      mergeInto(this.#mergeContext(at), change, merged, names);
     });
     if (survivor === null) this.#profiles.insert(profile);
     else this.#profiles.update(profile);
@@ -148,9 +157,10 @@ export class PersonResolver {
 function fillFrom(
   survivor: Profile | null,
   merges: readonly Profile[],
-  { propertiesJson, listEditsJson }: Pick<AcceptCommand, "propertiesJson" | "listEditsJson">,
+  { propertiesJson, listEditsJson }: Pick<PersonCommand, "propertiesJson" | "listEditsJson">,
 ): { properties: JsonObject; filledNames: string[][] } {
   let properties = survivor === null ? {} : (JSON.parse(survivor.propertiesJson) as JsonObject);
+  if (merges.length === 0) return { properties, filledNames: [] };
   const ownBytes = jsonBytes(propertiesJson ?? "") + jsonBytes(listEditsJson ?? "");
   const filledNames = merges.map((merged) => {
     const roomBytes = MAX_PROPERTIES_BYTES - jsonBytes(JSON.stringify(properties)) - ownBytes;
@@ -162,12 +172,18 @@ function fillFrom(
 }
 
 /** What a command changes of the person's properties; `null` = nothing. */
-function propertyChangeOf({ propertiesJson, listEditsJson }: AcceptCommand): PropertyChange | null {
+function propertyChangeOf({ propertiesJson, listEditsJson }: PersonCommand): PropertyChange | null {
   if (propertiesJson === null && listEditsJson === null) return null;
   return {
     patch: propertiesJson === null ? {} : (JSON.parse(propertiesJson) as JsonObject),
     lists: listEditsJson === null ? null : (JSON.parse(listEditsJson) as ListEdits),
   };
+}
+
+/** Names of properties that an update writes, whatever it makes of them. */
+function namesIn(update: PropertyChange | null): Set<string> {
+  const { patch = {}, lists = null } = update ?? {};
+  return new Set([patch, lists?.append ?? {}, lists?.unappend ?? {}].flatMap((one) => Object.keys(one)));
 }
 
 function resolved(profile: Profile, warnings: Warning[]): Resolution {

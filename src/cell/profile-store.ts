@@ -143,6 +143,24 @@ export class ProfileStore {
     this.#sql.exec(`DELETE FROM identities WHERE kind = ? AND value = ?`, kind, value);
   }
 
+  /** Takes people out: their rows, what leads to them, and the marks that D1 is behind. */
+  erase(profiles: readonly Profile[]): void {
+    const ids = profiles.map(({ id }) => id);
+    for (const { kind, value } of profiles.flatMap(({ identities }) => listIdentities(identities))) {
+      this.#byIdentity.delete(`${kind} ${value}`);
+      // What was let go may lead to somebody else by now.
+      this.#sql.exec(
+        `DELETE FROM identities WHERE kind = ? AND value = ? AND profile_id IN (SELECT value FROM json_each(?))`,
+        kind,
+        value,
+        JSON.stringify(ids),
+      );
+    }
+    for (const id of ids) this.#forget(id);
+    this.#sql.exec(`DELETE FROM profiles WHERE id IN (SELECT value FROM json_each(?))`, JSON.stringify(ids));
+    this.#outbox.clearChanged("profiles", ids);
+  }
+
   /** Forgets what is kept in memory: after a transaction that was rolled back. */
   reload(): void {
     this.#known.clear();

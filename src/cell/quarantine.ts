@@ -1,9 +1,10 @@
 // Rows that D1 refuses for good, taken out of the outbox so that one bad row never holds up the rest.
 // Kept whole until someone decides: asks D1 again, or gives it up.
+import { withoutPerson } from "../domain/erased-event.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import { takePage, type ListPage } from "../domain/list-page.ts";
 import type { ProjectedTable } from "../d1/projector.ts";
-import type { Outbox } from "./outbox.ts";
+import { PROFILE_OF_ROW, type Outbox } from "./outbox.ts";
 import type { TextParts } from "./text-parts.ts";
 
 export interface QuarantinedRow {
@@ -103,5 +104,60 @@ export class Quarantine {
     return found === undefined
       ? null
       : this.#parts.wholeEvent("quarantined_event", JSON.parse(found.row) as UserEventRow);
+  }
+
+  /** Ids of the newest events of some people that are here, before an id if one is given. */
+  newestOf(profileIds: readonly string[], before: string | null, limit: number): string[] {
+    return this.#sql
+      .exec<{ row_id: string }>(
+        `SELECT row_id FROM quarantine
+         WHERE table_name = 'user_events' AND row_id < coalesce(?, 'g')
+           AND ${PROFILE_OF_ROW} IN (SELECT value FROM json_each(?)) ORDER BY row_id DESC LIMIT ?`,
+        before,
+        JSON.stringify(profileIds),
+        limit,
+      )
+      .toArray()
+      .map(({ row_id }) => row_id);
+  }
+
+  /**
+   * Takes people out: their profiles' rows go, and what stays of their events waits for D1 again. Rows of their runs
+   * hold ids only.
+   *
+   * @returns ids of the events that had parts
+   */
+  erase(profileIds: readonly string[]): string[] {
+    const ids = JSON.stringify(profileIds);
+    this.#sql.exec(
+      `DELETE FROM quarantine WHERE table_name = 'profiles' AND row_id IN (SELECT value FROM json_each(?))`,
+      ids,
+    );
+    // What is no JSON tells whose it is only by holding the id somewhere; nothing of it can stay.
+    this.#sql.exec(
+      `DELETE FROM quarantine WHERE table_name = 'user_events' AND NOT json_valid(row)
+         AND EXISTS (SELECT 1 FROM json_each(?) WHERE instr(row, value) > 0)`,
+      ids,
+    );
+    const events = this.#sql
+      .exec<{ row_id: string }>(
+        `SELECT row_id FROM quarantine
+         WHERE table_name = 'user_events' AND ${PROFILE_OF_ROW} IN (SELECT value FROM json_each(?))`,
+        ids,
+      )
+      .toArray()
+      .map(({ row_id }) => row_id);
+    const inParts = [...this.#parts.among("quarantined_event", events).keys()];
+    this.#parts.remove("quarantined_event", inParts);
+    for (const eventId of events) {
+      const { row } = this.#sql
+        .exec<{ row: string }>(
+          `DELETE FROM quarantine WHERE table_name = 'user_events' AND row_id = ? RETURNING row`,
+          eventId,
+        )
+        .one();
+      this.#outbox.takeBack(eventId, JSON.stringify(withoutPerson(JSON.parse(row) as UserEventRow)));
+    }
+    return inParts;
   }
 }

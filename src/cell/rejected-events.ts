@@ -3,6 +3,7 @@
 import type { EventSource } from "../domain/event.ts";
 import { uuidV7, uuidV7Ms } from "../domain/ids.ts";
 import { takePage, type ListPage } from "../domain/list-page.ts";
+import type { IdentityKind } from "../domain/profile.ts";
 
 const KEPT_MS = 7 * 86_400_000;
 const MAX_REJECTED_BYTES = 200_000_000;
@@ -62,6 +63,25 @@ export class RejectedEvents {
   /** Drops what is past its week. */
   forget(now: number): void {
     this.#sql.exec(`DELETE FROM rejected_events WHERE id < ?`, uuidV7(now - KEPT_MS, 0, new Uint8Array(8)));
+    this.reload();
+  }
+
+  /**
+   * Takes people out: events that hold one of these go, message and all. A value is looked for as JSON writes it, a
+   * whole text of its own; an address also within another text. Letter case aside.
+   */
+  erase(identities: readonly { kind: IdentityKind; value: string }[]): void {
+    const wanted = identities.map(({ kind, value }) => {
+      const text = JSON.stringify(value).toLowerCase();
+      return kind === "email" ? text.slice(1, -1) : text;
+    });
+    const found: string[] = [];
+    for (const { id, message, payload } of this.#sql.exec<StoredRejectedEvent>(`SELECT * FROM rejected_events`)) {
+      const text = `${message} ${payload ?? ""}`.toLowerCase();
+      if (wanted.some((value) => text.includes(value))) found.push(id);
+    }
+    if (found.length === 0) return;
+    this.#sql.exec(`DELETE FROM rejected_events WHERE id IN (SELECT value FROM json_each(?))`, JSON.stringify(found));
     this.reload();
   }
 

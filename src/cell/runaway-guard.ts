@@ -22,12 +22,13 @@ export class RunawayGuard {
   /**
    * Whether a journey takes nobody more: it was stopped, or one more would be past its limit.
    *
-   * @param now  Unix milliseconds, as enrollments have it
+   * @param now   Unix milliseconds, as enrollments have it
+   * @param more  entries to count that were only rehearsed
    */
-  isRunaway({ id, runaway }: Pick<ListeningJourney, "id" | "runaway">, now: number): boolean {
+  isRunaway({ id, runaway }: Pick<ListeningJourney, "id" | "runaway">, now: number, more = 0): boolean {
     if (this.#stopped.has(id)) return true;
     const limit = runaway ?? this.#workspaceLimit();
-    return limit !== null && this.#windowOf(id, limit.perMs, now).count(now) >= limit.enrollments;
+    return limit !== null && this.#windowOf(id, limit.perMs, now).count(now) + more >= limit.enrollments;
   }
 
   /** Counts an entry, whatever it was let in by. */
@@ -38,7 +39,11 @@ export class RunawayGuard {
   /** Stops a journey; one that is stopped stays as it is. */
   stop(journeyId: string, now: number): void {
     if (this.#stopped.has(journeyId)) return;
-    this.#sql.exec(`UPDATE journeys SET stopped_at = ? WHERE id = ?`, now, journeyId);
+    this.#sql.exec(
+      `UPDATE journeys SET stopped_at = ?1, skipped_since = coalesce(skipped_since, ?1) WHERE id = ?2`,
+      now,
+      journeyId,
+    );
     this.#stopped.add(journeyId);
   }
 
@@ -51,6 +56,33 @@ export class RunawayGuard {
       journeyId,
     );
     this.#stopped.delete(journeyId);
+    this.#windows.delete(journeyId);
+  }
+
+  /** Since when what a stop kept out waits to be replayed, Unix milliseconds; `null` = nothing does. */
+  skippedSince(journeyId: string): number | null {
+    return this.#sql
+      .exec<{ since: number | null }>(`SELECT skipped_since AS since FROM journeys WHERE id = ?`, journeyId)
+      .one().since;
+  }
+
+  /**
+   * Notes that what was kept out has been replayed; what a stop that stands keeps out still waits.
+   *
+   * @param beforeMs  Unix milliseconds up to which; `null` = all of it
+   */
+  redriven(journeyId: string, beforeMs: number | null): void {
+    this.#sql.exec(
+      `UPDATE journeys SET skipped_since = CASE WHEN ?1 IS NULL THEN stopped_at ELSE max(skipped_since, ?1) END
+       WHERE id = ?2 AND skipped_since IS NOT NULL`,
+      beforeMs,
+      journeyId,
+    );
+  }
+
+  /** Lets what has entered so far count no more. */
+  countFrom(journeyId: string, now: number): void {
+    this.#sql.exec(`UPDATE journeys SET released_at = ? WHERE id = ?`, now, journeyId);
     this.#windows.delete(journeyId);
   }
 

@@ -123,6 +123,32 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `ALTER TABLE journeys ADD COLUMN stopped_at INTEGER`,
     `ALTER TABLE journeys ADD COLUMN released_at INTEGER`,
   ],
+  [
+    // One row per erased person: the profile that answered for them, with those merged into it, and, until D1 has done
+    // it too, which events may have parts there without their row. Ids and instants, for ever.
+    `CREATE TABLE erased_profiles (
+       profile_id TEXT PRIMARY KEY, family TEXT NOT NULL, part_events TEXT NOT NULL,
+       erased_at INTEGER NOT NULL, done_at INTEGER
+     ) WITHOUT ROWID`,
+    `CREATE INDEX erased_profiles_pending ON erased_profiles (erased_at) WHERE done_at IS NULL`,
+    // One row per identity that led to an erased person, as a keyed digest: by it a late retry is told. For ever.
+    `CREATE TABLE erased_identities (
+       digest BLOB NOT NULL, profile_id TEXT NOT NULL,
+       PRIMARY KEY (digest, profile_id)
+     ) WITHOUT ROWID`,
+    // By who lives again: a merge that stands is found by its survivor.
+    `CREATE INDEX profile_merges_undone ON profile_merges (merged_id, id) WHERE undone_at IS NOT NULL`,
+  ],
+  [
+    // One row per run that a replay began, so that an event of the past starts a journey once. As long as the run.
+    `CREATE TABLE replayed_entries (
+       journey_id TEXT NOT NULL, event_id TEXT NOT NULL, enrollment_id TEXT NOT NULL, replay_id TEXT NOT NULL,
+       PRIMARY KEY (journey_id, event_id)
+     ) WITHOUT ROWID`,
+    // Since when what the runaway guard kept out waits for somebody to replay it.
+    `ALTER TABLE journeys ADD COLUMN skipped_since INTEGER`,
+    `UPDATE journeys SET skipped_since = stopped_at`,
+  ],
 ];
 
 /** The schema version this code writes. */

@@ -50,6 +50,7 @@ export class TextParts {
 
   /** Which of these have parts, and how many bytes. */
   among(owner: PartsOwner, ownerIds: readonly string[]): Map<string, number> {
+    if (ownerIds.length === 0) return new Map();
     const found = this.#sql.exec<{ owner_id: string; bytes: number }>(
       `SELECT owner_id, sum(octet_length(text)) AS bytes FROM text_parts
        WHERE owner = ? AND owner_id IN (SELECT value FROM json_each(?)) GROUP BY owner_id`,

@@ -9,19 +9,27 @@ import type { ListPage } from "../domain/list-page.ts";
 import type { Profile } from "../domain/profile.ts";
 import { ok, type Result } from "../domain/result.ts";
 import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
-import { accept } from "./accept.ts";
+import { acceptAll } from "./accept.ts";
 import { AlarmLanes } from "./alarm.ts";
 import type { ApiKey } from "./api-keys.ts";
+import type { AnsweringPerson, AskedVersion, DryRun, Explanation, ExplainQuestion } from "./asking.ts";
 import { assembleCell, type CellParts } from "./cell-parts.ts";
 import { reportHealth, type CellHealth } from "./cell-health.ts";
 import type { AcceptCommand, AcceptAtRateAnswer, AcceptOutcome, Admission, Caller } from "./command.ts";
 import type { Enrollment } from "./enrollment-store.ts";
+import { erasePerson } from "./erasure.ts";
 import type { JourneyChange, JourneyView } from "./journey-commands.ts";
 import type { JourneyVersion } from "./journey-store.ts";
+import { mergesOf, type LoggedMerge } from "./merge-log.ts";
+import { enrollmentsOf, waitingEventsOf } from "./person-export.ts";
+import { upsertProfile, type ProfileUpsert } from "./profile-commands.ts";
 import type { RateRule } from "./rate-windows.ts";
 import type { KeptRejectedEvent, RejectedEvent } from "./rejected-events.ts";
 import type { QuarantinedRow } from "./quarantine.ts";
+import type { ReplayAnswer, ReplayStep } from "./replay-steps.ts";
 import { migrate } from "./schema.ts";
+import { tryOut } from "./try-out.ts";
+import { undoMerge, type Unmerged } from "./unmerge.ts";
 
 const UNAUTHORIZED = { ok: false, error: { code: "unauthorized" } } as const;
 
@@ -37,8 +45,8 @@ export class WorkspaceCell extends DurableObject<Env> {
     super(ctx, env);
     migrate(ctx.storage.sql, (run) => ctx.storage.transactionSync(run));
     this.#parts = assembleCell(ctx.storage.sql, env.DB, (run) => this.#transaction(run));
-    const { flush, retention } = this.#parts;
-    this.#lanes = new AlarmLanes(ctx.storage, { flush, retention }, logLane);
+    const { flush, erasure, retention } = this.#parts;
+    this.#lanes = new AlarmLanes(ctx.storage, { flush, erasure, retention }, logLane);
     void ctx.blockConcurrencyWhile(async () => await this.#lanes.recover(Date.now()));
   }
 
@@ -94,6 +102,26 @@ export class WorkspaceCell extends DurableObject<Env> {
     return { kind: "answered", outcomes: this.#accept(commands), rate: admission.rate };
   }
 
+  /** Says what an event would do. */
+  async dryRun(caller: Caller, command: AcceptCommand): Promise<DryRun | { kind: "unauthorized" }> {
+    if (!this.#may(caller)) return { kind: "unauthorized" };
+    return tryOut(this.ctx.storage, this.#parts, () => this.#parts.asking.dryRun(command, Date.now()));
+  }
+
+  async explain(caller: Caller, question: ExplainQuestion): Promise<CellResult<Explanation>> {
+    return this.#may(caller) ? this.#parts.asking.explain(question, Date.now()) : UNAUTHORIZED;
+  }
+
+  /** A version of a journey to try out; `null` = the published one, else the newest. */
+  async readVersion(caller: Caller, key: string, version: number | null): Promise<CellResult<AskedVersion>> {
+    return this.#may(caller) ? this.#parts.asking.version(key, version) : UNAUTHORIZED;
+  }
+
+  /** Who answers for some ids: from the first on, as many as a page may hold. */
+  async readPeople(caller: Caller, ids: string[]): Promise<CellResult<AnsweringPerson[]>> {
+    return this.#may(caller) ? ok(this.#parts.asking.people(ids)) : UNAUTHORIZED;
+  }
+
   /** Keeps what a door answered with success and could not take. */
   async keepRejected(caller: Caller, events: RejectedEvent[]): Promise<CellResult<null>> {
     const { rejected, newId } = this.#parts;
@@ -120,13 +148,66 @@ export class WorkspaceCell extends DurableObject<Env> {
 
   /** The live profile that answers for an id. */
   async readProfile(caller: Caller, id: string): Promise<CellResult<Profile>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return found(this.#parts.profiles.findLive(id));
+    return this.#may(caller) ? found(this.#parts.profiles.findLive(id)) : UNAUTHORIZED;
+  }
+
+  /**
+   * Erases a person and everything merged into them: here at once, in D1 by the alarm.
+   *
+   * @param key  digests the identities; @see src/crypto/identity-digest.ts
+   */
+  async eraseProfile(caller: Caller, id: string, key: Uint8Array): Promise<CellResult<null>> {
+    const result = this.#change(caller, () => (erasePerson(this.#parts, id, key, Date.now()) ? ok(null) : NOT_FOUND));
+    if (result.ok) {
+      this.#parts.erasure.request();
+      this.#wakeFlush();
+    }
+    return result;
+  }
+
+  /** A page of a person's events that D1 may not have, newest first; `before` is the last id of the page before. */
+  async exportWaitingEvents(
+    caller: Caller,
+    id: string,
+    before: string | null,
+  ): Promise<CellResult<ListPage<UserEventRow>>> {
+    return this.#export(caller, id, (profileIds) => waitingEventsOf(this.#parts, profileIds, before));
+  }
+
+  /** A page of a person's runs with their timelines, newest first; `before` is the last id of the page before. */
+  async exportEnrollments(
+    caller: Caller,
+    id: string,
+    before: string | null,
+  ): Promise<CellResult<ListPage<Enrollment>>> {
+    return this.#export(caller, id, (profileIds) => enrollmentsOf(this.#parts, profileIds, before));
+  }
+
+  /** Finds, creates or merges a person as an event would; no event is made, and no journey starts. */
+  async upsertProfile(caller: Caller, upsert: ProfileUpsert): Promise<CellResult<Profile>> {
+    const result = this.#change(caller, () => upsertProfile(this.#parts.people, upsert, Date.now()));
+    if (result.ok) this.#wakeFlush();
+    return result;
+  }
+
+  /** Merges that the person of an id had a part in, newest first. */
+  async listMerges(
+    caller: Caller,
+    id: string,
+    limit: number,
+    before: string | null,
+  ): Promise<CellResult<ListPage<LoggedMerge>>> {
+    return this.#export(caller, id, (profileIds) => mergesOf(this.#parts.sql, profileIds, limit, before));
+  }
+
+  async unmergeProfile(caller: Caller, survivorId: string, mergedId: string): Promise<CellResult<Unmerged>> {
+    const result = this.#change(caller, () => undoMerge(this.#parts, survivorId, mergedId, Date.now()));
+    if (result.ok) this.#wakeFlush();
+    return result;
   }
 
   async readEnrollment(caller: Caller, id: string): Promise<CellResult<Enrollment>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return found(this.#parts.enrollments.find(id));
+    return this.#may(caller) ? found(this.#parts.enrollments.find(id)) : UNAUTHORIZED;
   }
 
   async createJourney(caller: Caller, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
@@ -141,14 +222,19 @@ export class WorkspaceCell extends DurableObject<Env> {
     return this.#change(caller, () => this.#parts.journeyCommands.change(key, change, Date.now()));
   }
 
+  /** Takes a step of a replay: whoever replays pages through the events of the past. */
+  async replay(caller: Caller, step: ReplayStep): Promise<CellResult<ReplayAnswer>> {
+    const result = this.#change(caller, () => this.#parts.journeyReplay.step(step, Date.now()));
+    if (result.ok && step.kind === "take" && step.mode !== "rehearse") this.#wakeFlush();
+    return result;
+  }
+
   async readJourney(caller: Caller, key: string): Promise<CellResult<JourneyView>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return this.#parts.journeyCommands.read(key);
+    return this.#may(caller) ? this.#parts.journeyCommands.read(key) : UNAUTHORIZED;
   }
 
   async listJourneys(caller: Caller, limit: number, before: string | null): Promise<CellResult<ListPage<JourneyView>>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return ok(this.#parts.journeyCommands.list(limit, before));
+    return this.#may(caller) ? ok(this.#parts.journeyCommands.list(limit, before)) : UNAUTHORIZED;
   }
 
   async listJourneyVersions(
@@ -215,6 +301,12 @@ export class WorkspaceCell extends DurableObject<Env> {
     await this.#lanes.run();
   }
 
+  #export<T>(caller: Caller, id: string, read: (profileIds: string[]) => T): CellResult<T> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    const profile = this.#parts.profiles.findLive(id);
+    return profile === null ? NOT_FOUND : ok(read([profile.id, ...profile.mergedFrom]));
+  }
+
   #may(caller: Caller): boolean {
     return this.#parts.keys.authorize(caller, Date.now());
   }
@@ -227,7 +319,7 @@ export class WorkspaceCell extends DurableObject<Env> {
   #accept(commands: readonly AcceptCommand[]): AcceptOutcome[] {
     let outcomes: AcceptOutcome[] = [];
     this.#transaction(() => {
-      outcomes = commands.map((command) => accept(this.#parts, command));
+      outcomes = acceptAll(this.#parts, commands);
     });
     if (outcomes.some((outcome) => outcome.kind === "accepted" && !outcome.replayed)) {
       this.#wakeFlush();

@@ -73,7 +73,7 @@ export function personalClaim(claim: KeyClaim, profileId: string): KeyClaim {
 
 function digest(bytes: Uint8Array): Uint8Array {
   // A copy: a Node buffer's memory is shared, and would cross to the cell whole.
-  return Uint8Array.from(bytes.subarray(0, DIGEST_BYTES));
+  return new Uint8Array(bytes.subarray(0, DIGEST_BYTES));
 }
 
 /** JSON text with every object's keys sorted by code unit; absent and present fields differ. */

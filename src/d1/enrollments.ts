@@ -1,7 +1,6 @@
 // The table `enrollments`: the newest known state of each run, for lists. One enrollment by id, with its
 // timeline, is the cell's to answer. `rev` decides what is newer; a late row never turns a run back.
 import type { EnrollmentRow, EnrollmentStatus } from "../domain/enrollment.ts";
-import { NOT_ERASED } from "./erasures.ts";
 import { AFTER_EVERY_UUID } from "./uuid-v7-range.ts";
 
 /** Conditions on a list of enrollments; all that are present must hold. */
@@ -13,7 +12,10 @@ export interface EnrollmentFilters {
   version?: number;
 }
 
-/** Writes the rows of `?2` for workspace `?1`, where they are newer than what is there. */
+/**
+ * Writes the rows of `?2` for workspace `?1`, where they are newer than what is there. Those of an erased person too:
+ * a run has ids and nothing personal, and its end by the erasure has to arrive.
+ */
 export const UPSERT_ENROLLMENTS = `
 INSERT INTO enrollments (workspace_id, enrollment_id, journey_id, journey_key, version, profile_id, event_id, status,
   reason, step_id, started_at, ended_at, converted_at, rev)
@@ -22,7 +24,7 @@ SELECT ?1, sent.value ->> 'enrollment_id', sent.value ->> 'journey_id', sent.val
   sent.value ->> 'reason', sent.value ->> 'step_id', sent.value ->> 'started_at', sent.value ->> 'ended_at',
   sent.value ->> 'converted_at', sent.value ->> 'rev'
 FROM json_each(?2) AS sent
-WHERE ${NOT_ERASED}
+WHERE true
 ON CONFLICT (workspace_id, enrollment_id) DO UPDATE SET
   version = excluded.version, profile_id = excluded.profile_id, status = excluded.status, reason = excluded.reason,
   step_id = excluded.step_id, ended_at = excluded.ended_at, converted_at = excluded.converted_at, rev = excluded.rev

@@ -4,6 +4,7 @@ import type { Json } from "../domain/json.ts";
 import { PAGE_BYTES } from "../domain/list-page.ts";
 import type { ProfileRow } from "../domain/profile.ts";
 import { NOT_ERASED } from "./erasures.ts";
+import { MAY_PASS_FILTER } from "./profile-properties.ts";
 import { AFTER_EVERY_UUID } from "./uuid-v7-range.ts";
 
 /** Conditions on a list of profiles; all that are present must hold. */
@@ -86,11 +87,20 @@ function pageStatement(position: string, order: string): string {
     ORDER BY ${order}`;
 }
 
-/** Named profiles are looked up by key; every other list walks the workspace's profiles in order. */
+/**
+ * Named profiles are looked up by key, those of a property by what is told of it. A search walks the workspace's
+ * profiles in order, and so does the list of all.
+ */
 const LIST_PROFILES = {
   all: statements("?4 IS NULL"),
   byIds: statements("profile_id IN (SELECT value FROM json_each(?4))"),
+  byProperty: statements(`?4 IS NULL AND profile_id IN (${MAY_PASS_FILTER})`),
 } as const;
+
+function wayInto({ profileIds, propertyFilter }: ProfileQuery): keyof typeof LIST_PROFILES {
+  if (profileIds !== undefined) return "byIds";
+  return propertyFilter === undefined || propertyFilter.length === 0 ? "all" : "byProperty";
+}
 
 /**
  * Lists profiles, newest first, without those merged away.
@@ -107,7 +117,7 @@ export async function listProfiles(
   page: { limit: number; cursor: ProfileCursor | null },
 ): Promise<{ rows: ProfileRow[]; count: number; previous: string | null; next: string | null }> {
   const direction = page.cursor?.direction ?? "next";
-  const list = query.profileIds === undefined ? LIST_PROFILES.all : LIST_PROFILES.byIds;
+  const list = LIST_PROFILES[wayInto(query)];
   const filters = [
     workspaceId,
     query.search?.toLowerCase() ?? null,

@@ -5,6 +5,7 @@ import { isJsonObject } from "../domain/json.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { errorCode, isOutage } from "./d1-errors.ts";
 import { UPSERT_ENROLLMENTS } from "./enrollments.ts";
+import { DELETE_FORMER_PROPERTIES, INSERT_PRESENT_PROPERTIES } from "./profile-properties.ts";
 import { UPSERT_PROFILES } from "./profiles.ts";
 import { INSERT_USER_EVENT_PARTS } from "./user-event-parts.ts";
 import { INSERT_USER_EVENTS } from "./user-events.ts";
@@ -23,6 +24,11 @@ const WRITE = {
   profiles: UPSERT_PROFILES,
   enrollments: UPSERT_ENROLLMENTS,
 } as const;
+
+/** What has to be written with a table's rows, in this order around them; each may be repeated. */
+const FOLLOWING: Partial<Record<ProjectedTable, { before: string; after: string }>> = {
+  profiles: { before: DELETE_FORMER_PROPERTIES, after: INSERT_PRESENT_PROPERTIES },
+};
 
 export type ProjectedTable = keyof typeof WRITE;
 
@@ -100,7 +106,10 @@ export async function project(
   const write = async (batch: ProjectedRow[]): Promise<Result<void, unknown>> => {
     try {
       const json = `[${batch.map((row) => row.json).join(",")}]`;
+      const following = FOLLOWING[table];
+      if (following !== undefined) await db.prepare(following.before).bind(workspaceId, json).run();
       await db.prepare(WRITE[table]).bind(workspaceId, json).run();
+      if (following !== undefined) await db.prepare(following.after).bind(workspaceId, json).run();
       return ok(undefined);
     } catch (error) {
       return err(error);
@@ -114,7 +123,7 @@ export async function project(
       for (const row of batch) outcome.written.push(row.id);
       continue;
     }
-    // The same statement over no rows tells a fault of the rows from a fault of D1.
+    // The same statements over no rows tell a fault of the rows from a fault of D1.
     if (isOutage(attempt.error) || !(await write([])).ok) {
       outcome.outage = `${errorCode(attempt.error)}: D1 is away or refuses all work`;
       return outcome;

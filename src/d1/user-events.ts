@@ -27,12 +27,13 @@ export type ListedEventRow = Omit<UserEventRow, "receipt" | "data_parts"> & { da
 
 /** Writes the rows of `?2` for workspace `?1`; what is there already stays as it is. */
 export const INSERT_USER_EVENTS = `
+WITH sent AS MATERIALIZED (SELECT value FROM json_each(?2))
 INSERT INTO user_events (workspace_id, event_id, event, profile_id, reference_id, occurred_at, received_at,
   source, redacted_data_paths, data, data_parts, receipt)
 SELECT ?1, sent.value ->> 'event_id', sent.value ->> 'event', sent.value ->> 'profile_id',
   sent.value ->> 'reference_id', sent.value ->> 'occurred_at', sent.value ->> 'received_at',
   sent.value ->> 'source', sent.value ->> 'redacted_data_paths', sent.value ->> 'data', ifnull(sent.value ->> 'data_parts', 0), sent.value ->> 'receipt'
-FROM json_each(?2) AS sent
+FROM sent
 WHERE ${NOT_ERASED}
 ON CONFLICT (workspace_id, event_id) DO NOTHING`;
 

@@ -55,9 +55,7 @@ function literal(value: boolean): Part {
 
 function clause(condition: StateClause): Part {
   const read = reader("$state", condition.$state);
-  const parts = Object.keys(condition)
-    .filter((key) => key !== "$state" && key !== "not")
-    .map((key) => comparison(condition, operatorNamed(key), read));
+  const parts = operatorsOf(condition).map((operator) => comparison(condition, operator, read));
   if (parts.length > 0) return all(parts);
   return partOf(condition.$state, "truthy", (scope) => Boolean(read(scope)));
 }
@@ -136,6 +134,18 @@ function reader(name: "$state" | "$entry", pointer: Json | undefined): Read {
   if (root === "event") return (scope) => resolvePointer(scope.event(), tokens);
   if (root === "profile") return (scope) => resolvePointer(scope.profile(), tokens);
   throw new Error("a condition reads a root that was not checked");
+}
+
+/** The operators of a clause, in the order they are written: it is the order in which the first that fails is told. */
+export function operatorsOf(clauseToRead: StateClause): Operator[] {
+  return Object.keys(clauseToRead)
+    .filter((key) => key !== "$state" && key !== "not")
+    .map(operatorNamed);
+}
+
+/** Compares two values that are both there. */
+export function holdsFor(operator: Exclude<Operator, "exists">, left: Json, right: Json): boolean {
+  return COMPARISONS[operator](left, right);
 }
 
 function operatorNamed(key: string): Operator {

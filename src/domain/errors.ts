@@ -27,6 +27,8 @@ export type WaypostError =
   | { code: "payload_too_large"; maxBytes: number }
   | { code: "invalid_journey"; issues: DefinitionIssue[] }
   | { code: "journey_not_active" }
+  /** What was asked for is not possible as things are; the message is for people, the reason for programs. */
+  | { code: "not_eligible"; reason: string; message?: string }
   | { code: "rate_limited"; retryAfterSeconds: number }
   | { code: "unavailable"; reason: string; retryAfterSeconds: number }
   | { code: "internal" };

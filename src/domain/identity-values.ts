@@ -7,7 +7,7 @@ export const EMAIL_PATTERN =
   /^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,}$/;
 
 const MAX_ID_CHARACTERS = 255;
-const E164 = /^\+[1-9]\d{6,14}$/;
+export const E164_PATTERN = /^\+[1-9]\d{6,14}$/;
 
 /** Whether a text can be an externalId or an anonymousId: 1–255 characters of well-formed Unicode, no U+0000. */
 export function isIdentityText(text: string): boolean {
@@ -22,5 +22,5 @@ export function isIdentityText(text: string): boolean {
  */
 export function normalisePhone(text: string): string | null {
   const digits = text.replaceAll(/[\s().\-\u2010-\u2015/]/g, "").replace(/^00/, "+");
-  return E164.test(digits) ? digits : null;
+  return E164_PATTERN.test(digits) ? digits : null;
 }

@@ -3,6 +3,16 @@
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+const HYPHEN = 0x2d;
+
+/** By character code. */
+const NIBBLE_OF = new Uint8Array(128);
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
+  NIBBLE_OF[digit.charCodeAt(0)] = value;
+  NIBBLE_OF[digit.toUpperCase().charCodeAt(0)] = value;
+}
+
 /** Any UUID as this API writes it: lower case, versions 1–8. */
 export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -18,10 +28,51 @@ export function formatUuid(bytes: Uint8Array): string {
 
 /** Reads a UUID's 16 bytes. */
 export function uuidBytes(uuid: string): Uint8Array {
-  const hex = uuid.replaceAll("-", "");
   const bytes = new Uint8Array(16);
-  for (let i = 0; i < 16; i++) bytes[i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16);
+  let at = 0;
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) at += 1;
+    bytes[i] = ((NIBBLE_OF[uuid.charCodeAt(at++)] as number) << 4) | (NIBBLE_OF[uuid.charCodeAt(at++)] as number);
+  }
   return bytes;
+}
+
+const BASE_64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/** Two characters of base 64 are three hexadecimal digits. */
+const BASE_64_PAIRS = Array.from({ length: 4_096 }, (_, bits) => `${BASE_64[bits >>> 6]}${BASE_64[bits & 0x3f]}`);
+
+/** Writes a UUID in 22 characters: base64url (RFC 4648) of its bytes. */
+export function shortUuid(uuid: string): string {
+  let text = "";
+  let bits = 0;
+  let digits = 0;
+  for (let at = 0; at < uuid.length; at++) {
+    const code = uuid.charCodeAt(at);
+    if (code === HYPHEN) continue;
+    bits = (bits << 4) | (NIBBLE_OF[code] as number);
+    digits += 1;
+    if (digits % 3 !== 0) continue;
+    text += BASE_64_PAIRS[bits];
+    bits = 0;
+  }
+  // 32 digits: two are left.
+  return text + BASE_64_PAIRS[bits << 4];
+}
+
+/** Reads what {@link shortUuid} wrote. */
+export function uuidOfShort(text: string): string {
+  const bytes = new Uint8Array(16);
+  let bits = 0;
+  let held = 0;
+  let at = 0;
+  for (const character of text) {
+    bits = ((bits << 6) | BASE_64.indexOf(character)) & 0xffff;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    bytes[at++] = bits >>> held;
+  }
+  return formatUuid(bytes);
 }
 
 /**

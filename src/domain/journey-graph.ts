@@ -43,6 +43,11 @@ export function graphIssues(steps: readonly Step[], endsFromOutside: boolean): D
   ].toSorted((a, b) => indexIn(a) - indexIn(b));
 }
 
+/** Gives for each step of a document that is in order the positions of the steps that a run can come to from there. */
+export function waysThrough(steps: readonly Step[]): number[][] {
+  return nodesOf(steps).map(({ ways }) => ways);
+}
+
 function nodesOf(steps: readonly Step[]): Node[] {
   const positions = new Map(steps.map(({ id }, index) => [id, index]));
   return steps.map((step, index) => {

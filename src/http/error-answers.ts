@@ -13,6 +13,7 @@ const DETAILS: Partial<Record<Code, v.ObjectEntries>> = {
   insufficient_scope: { required: v.array(v.string()) },
   method_not_allowed: { allow: v.array(v.string()) },
   payload_too_large: { maxBytes: v.number() },
+  not_eligible: { reason: v.string() },
   invalid_journey: { issues: v.array(v.object({ ...issue, stepId: v.nullable(v.string()) })) },
 };
 

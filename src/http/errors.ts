@@ -39,6 +39,7 @@ export const STATUS_OF = {
   payload_too_large: 413,
   invalid_journey: 422,
   journey_not_active: 422,
+  not_eligible: 422,
   internal: 500,
   rate_limited: 429,
   unavailable: 503,
@@ -109,6 +110,10 @@ export function renderError(error: WaypostError): RenderedError {
       return rendered("The journey cannot run as it is written; details.issues says why.", { issues: error.issues });
     case "journey_not_active":
       return rendered("The journey is a draft: activate it first.");
+    case "not_eligible":
+      return rendered(error.message ?? "This is not possible as things are; details.reason says why.", {
+        reason: error.reason,
+      });
     case "rate_limited":
       return rendered("Too many requests. Send the same request again later.", undefined, {
         "retry-after": String(error.retryAfterSeconds),

@@ -1,4 +1,4 @@
-// One alarm, four lanes: who runs when, and that no lane's trouble is another's. In the cell: that a lost alarm
+// One alarm, five lanes: who runs when, and that no lane's trouble is another's. In the cell: that a lost alarm
 // costs a visit of the watchdog and not an event.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
@@ -118,7 +118,7 @@ describe("running", () => {
       }),
     );
     await lanesOver(lanes).alarm.run();
-    expect(order).toEqual(["timers", "deliveries", "flush", "retention"]);
+    expect(order).toEqual(["timers", "deliveries", "flush", "erasure", "retention"]);
   });
 
   it("leaves lanes that are not due alone, and arms for them", async () => {

@@ -103,7 +103,11 @@ describe("a merge with runs", () => {
       { event_id: customer.eventId, profile_id: customer.profileId, status: "active", reason: null },
     ]);
     expect((await readJourney(workspace.cell, KEY)).counts).toMatchObject({ enrolled: 2, active: 1, exited: 1 });
-    expect(await queryCell(workspace, `SELECT event_id FROM entry_events`)).toEqual([{ event_id: customer.eventId }]);
+    // Both: the run that the merge ended goes on by its event should the merge be undone.
+    expect(await queryCell(workspace, `SELECT event_id FROM entry_events ORDER BY event_id`)).toEqual([
+      { event_id: lead.eventId },
+      { event_id: customer.eventId },
+    ]);
   });
 
   it("leaves room for a new run where the merge ended one", async () => {

@@ -63,7 +63,24 @@ describe("a merge", () => {
       enrollments: [moved?.id],
       ended: [duplicate?.id],
       properties: ["city"],
+      survivor: {
+        before: { externalId: "cus_1", emails: [], phone: null, anonymousIds: [] },
+        after: { externalId: "cus_1", emails: ["a@example.com"], phone: null, anonymousIds: [] },
+      },
     });
+  });
+
+  it("does not log as filled what the request itself wrote", async () => {
+    const workspace = await aWorkspace();
+    await accepted(workspace, { identities: LEAD, propertiesJson: '{"city":"Oslo","plan":"Free","tags":["a"]}' });
+    await accepted(workspace, { identities: CUSTOMER });
+    await accepted(workspace, {
+      identities: BOTH,
+      propertiesJson: '{"city":"Oslo"}',
+      listEditsJson: '{"append":{"tags":["a"]},"unappend":{}}',
+    });
+    const [log] = await queryCell<{ moved: string }>(workspace, `SELECT moved FROM profile_merges`);
+    expect(JSON.parse(log?.moved ?? "")).toMatchObject({ properties: ["plan"] });
   });
 
   it("leaves a tombstone that keeps what the person was", async () => {

@@ -224,5 +224,5 @@ describe("property filter", () => {
       }),
       { numRuns: 60 },
     );
-  });
+  }, 20_000);
 });

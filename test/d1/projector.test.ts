@@ -158,13 +158,19 @@ describe("erasure guard", () => {
     await erase(workspaceId, "gone");
     const event = anEventToProject({ profile_id: "gone" });
     const profile = aProfileToProject({ profile_id: "gone" });
-    const enrollment = anEnrollmentToProject({ profile_id: "gone" });
     expect((await project(env.DB, workspaceId, "user_events", [event])).written).toEqual([event.id]);
     expect((await project(env.DB, workspaceId, "profiles", [profile])).written).toEqual([profile.id]);
-    expect((await project(env.DB, workspaceId, "enrollments", [enrollment])).written).toEqual([enrollment.id]);
-    for (const table of ["user_events", "profiles", "enrollments"] as const) {
-      expect(await countOf(workspaceId, table)).toBe(0);
-    }
+    for (const table of ["user_events", "profiles"] as const) expect(await countOf(workspaceId, table)).toBe(0);
+  });
+
+  it("lets runs of an erased profile end: they hold ids only", async () => {
+    const workspaceId = aWorkspace();
+    const row = anEnrollmentRow({ profile_id: "gone", rev: 1 });
+    await given(workspaceId, "enrollments", [row]);
+    await erase(workspaceId, "gone");
+    const ended = { ...row, rev: 2, status: "cancelled" as const, reason: "profile_erased" };
+    await given(workspaceId, "enrollments", [ended]);
+    expect(await readAll("enrollments", workspaceId)).toEqual([{ workspace_id: workspaceId, ...ended }]);
   });
 
   it("updates no row of an erased profile", async () => {

@@ -2,9 +2,13 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { listEnrollments } from "../../src/d1/enrollments.ts";
 import { readModelHealth } from "../../src/d1/health.ts";
+import { readEventHistory } from "../../src/d1/event-history.ts";
+import { exportEvents } from "../../src/d1/export-events.ts";
+import { DELETE_FORMER_PROPERTIES, DELETE_PROPERTIES_OF } from "../../src/d1/profile-properties.ts";
 import { listProfiles } from "../../src/d1/profiles.ts";
+import { recordedReasons } from "../../src/d1/recorded-reasons.ts";
 import { deleteEventsBefore, listEvents, readEvent, type EventFilters } from "../../src/d1/user-events.ts";
-import { aUserEventRow, aWorkspace, given } from "./builders.ts";
+import { aProfileRow, aUserEventRow, aWorkspace, given } from "./builders.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -43,7 +47,7 @@ function searchesOf(steps: Step[]): string[] {
 function scansOf(steps: Step[]): string[] {
   return steps
     .map(({ detail }) => detail)
-    .filter((detail) => /^SCAN (user_events|profiles|enrollments)\b/.test(detail));
+    .filter((detail) => /^SCAN (user_events|profiles|enrollments|profile_properties|stored|found)\b/.test(detail));
 }
 
 /** Where a statement sorts its rows, rather than reading them in order. */
@@ -152,6 +156,9 @@ describe("other reads of events", () => {
       () => readEvent(env.DB, "w", "e"),
       () => deleteEventsBefore(env.DB, "w", 1, 10),
       () => readModelHealth(env.DB, ["w"]),
+      () => readEventHistory(env.DB, "w", "a", { fromMs: 1, toMs: 2 }, null, 10),
+      () => exportEvents(env.DB, "w", ["p", "q"], null),
+      () => recordedReasons(env.DB, "w", "j", ["e"]),
     ];
     for (const read of reads) expect(scansOf(await plansOf(read))).toEqual([]);
   });
@@ -177,6 +184,36 @@ describe("enrollment lists", () => {
   });
 });
 
+it("prints how each list is read, and none of them walks a table", async () => {
+  const every = { limit: 50, cursor: null };
+  const reads: Record<string, () => Promise<unknown>> = {
+    events: () => listEvents(env.DB, "w", {}, page),
+    "events by name": () => listEvents(env.DB, "w", { event: "a" }, page),
+    "events of a profile": () => listEvents(env.DB, "w", { profileIds: ["p"] }, page),
+    "events of a merged profile": () => listEvents(env.DB, "w", { profileIds: ["p", "q"] }, page),
+    "events by reference": () => listEvents(env.DB, "w", { referenceId: "r" }, page),
+    "events of a time": () => listEvents(env.DB, "w", { fromMs: 1, toMs: 2 }, page),
+    "events of a name in order": () => readEventHistory(env.DB, "w", "a", { fromMs: 1, toMs: 2 }, null, 10),
+    "events of a person, whole": () => exportEvents(env.DB, "w", ["p", "q"], null),
+    profiles: () => listProfiles(env.DB, "w", {}, every),
+    "profiles by ids": () => listProfiles(env.DB, "w", { profileIds: ["p"] }, every),
+    "profiles by property": () => listProfiles(env.DB, "w", { propertyFilter: [{ id: "a", values: [1] }] }, every),
+    "profiles, partial search (walks its workspace)": () => listProfiles(env.DB, "w", { search: "a" }, every),
+    enrollments: () => listEnrollments(env.DB, "w", "j", {}, page),
+    "enrollments by status": () => listEnrollments(env.DB, "w", "j", { status: "active" }, page),
+    "enrollments by step": () => listEnrollments(env.DB, "w", "j", { stepId: "s" }, page),
+    "enrollments by version": () => listEnrollments(env.DB, "w", "j", { version: 1 }, page),
+    "enrollments of a profile": () => listEnrollments(env.DB, "w", "j", { profileIds: ["p"] }, page),
+  };
+  const lines: string[] = [];
+  for (const [name, read] of Object.entries(reads)) {
+    const steps = await plansOf(read);
+    expect(scansOf(steps), name).toEqual([]);
+    lines.push(name, ...[...new Set(searchesOf(steps))].map((search) => `    ${search}`));
+  }
+  console.log(lines.join("\n"));
+});
+
 describe("profile lists", () => {
   it.each(["next", "previous"] as const)("read no other workspace and sort nothing (%s)", async (direction) => {
     const cursor = { direction, profileId: "p" };
@@ -191,4 +228,56 @@ describe("profile lists", () => {
       new Set(["SEARCH profiles USING PRIMARY KEY (workspace_id=? AND profile_id=?)"]),
     );
   });
+
+  it("of a property look up who has it, whatever else is asked", async () => {
+    const propertyFilter = [
+      { id: "plan", values: ["Pro", 7] },
+      { id: "city", values: [{ a: 1 }] },
+    ];
+    for (const query of [{ propertyFilter }, { propertyFilter, search: "alex" }]) {
+      for (const direction of ["next", "previous"] as const) {
+        const cursor = { direction, profileId: "p" };
+        const steps = await plansOf(() => listProfiles(env.DB, "w", query, { limit: 50, cursor }));
+        expect(scansOf(steps)).toEqual([]);
+        const searches = new Set(searchesOf(steps));
+        expect(searches).toContain("SEARCH found USING PRIMARY KEY (workspace_id=? AND name=? AND value=?)");
+        // Never the workspace's profiles from one end to the other.
+        const walks = [...searches].filter((search) => /^SEARCH profiles .*\(workspace_id=\?\)$/.test(search));
+        expect(walks).toEqual([]);
+      }
+    }
+  });
+
+  it("of a rare property read about as many rows as it finds, however many profiles there are", async () => {
+    const workspaceId = aWorkspace();
+    const rows = Array.from({ length: 1_000 }, (_, i) => aProfileRow({ properties: `{"n":${i},"plan":"Pro"}` }));
+    await given(workspaceId, "profiles", rows);
+    const query = { propertyFilter: [{ id: "n", values: [7] }] };
+    const read = await rowsReadTogether(() => listProfiles(env.DB, workspaceId, query, { limit: 50, cursor: null }));
+    expect(read).toBeLessThan(50);
+  });
+
+  it("keep what is told of properties without a scan", async () => {
+    for (const sql of [DELETE_FORMER_PROPERTIES, DELETE_PROPERTIES_OF]) {
+      const steps = await planOf(sql);
+      expect(scansOf(steps)).toEqual([]);
+      expect(searchesOf(steps)).toContain(
+        "SEARCH profile_properties USING PRIMARY KEY (workspace_id=? AND name=? AND value=? AND profile_id=?)",
+      );
+    }
+  });
 });
+
+/** As {@link rowsRead}, of statements that are sent together. */
+async function rowsReadTogether(read: () => Promise<unknown>): Promise<number> {
+  const batch = env.DB.batch.bind(env.DB);
+  let rows = 0;
+  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+    const results = await batch<T>(statements);
+    rows = results.reduce((sum, { meta }) => sum + meta.rows_read, 0);
+    return results;
+  });
+  await read();
+  vi.restoreAllMocks();
+  return rows;
+}

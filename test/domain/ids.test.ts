@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatUuid, MonotonicIds, UUID_PATTERN, uuidBytes, uuidV7, uuidV7Ms } from "../../src/domain/ids.ts";
+import {
+  formatUuid,
+  MonotonicIds,
+  shortUuid,
+  UUID_PATTERN,
+  uuidBytes,
+  uuidOfShort,
+  uuidV7,
+  uuidV7Ms,
+} from "../../src/domain/ids.ts";
 
 const MAX_48_BITS = 2 ** 48 - 1;
 const ms = fc.integer({ min: 0, max: MAX_48_BITS });
@@ -85,6 +94,24 @@ describe("MonotonicIds", () => {
           expect(ids.next(NOW, ZEROS) > before).toBe(true);
         },
       ),
+    );
+  });
+});
+
+describe("a UUID in 22 characters", () => {
+  it("is base64url of its bytes", () => {
+    fc.assert(
+      fc.property(fc.uuid(), (uuid) => {
+        expect(shortUuid(uuid)).toBe(Buffer.from(uuidBytes(uuid)).toString("base64url"));
+      }),
+    );
+  });
+
+  it("gives the UUID back", () => {
+    fc.assert(
+      fc.property(fc.uuid(), (uuid) => {
+        expect(uuidOfShort(shortUuid(uuid))).toBe(uuid);
+      }),
     );
   });
 });

@@ -24,7 +24,9 @@ export interface AcceptedFields {
 export interface WorkspaceHealth {
   workspaceId: string;
   outbox: number;
+  outboxChanges: number;
   quarantined: number;
+  pendingErasures: number;
   conservation: {
     enrolled: number;
     active: number;

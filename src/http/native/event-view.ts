@@ -5,6 +5,13 @@ import { EVENT_SOURCES, SKIP_REASONS, WARNING_CODES, type UserEventRow } from ".
 import { unpackReceipt } from "../../domain/receipt.ts";
 import { anyObject, count, id, instant } from "../answer-fields.ts";
 
+/** The first clause that did not hold, or the place where something has to be; never a value. */
+export const failedClause = v.object({
+  path: v.nullable(v.string()),
+  operator: v.string(),
+  not: v.exactOptional(v.literal(true)),
+});
+
 export const receiptAnswer = v.object({
   journeys: v.array(
     v.object({
@@ -14,10 +21,7 @@ export const receiptAnswer = v.object({
       outcome: v.picklist(["enrolled", "skipped"]),
       reason: v.picklist(["enrolled", ...SKIP_REASONS]),
       enrollmentId: v.nullable(id),
-      /** The first clause that did not hold, or the place where something has to be; never a value. */
-      detail: v.nullable(
-        v.object({ path: v.nullable(v.string()), operator: v.string(), not: v.exactOptional(v.literal(true)) }),
-      ),
+      detail: v.nullable(failedClause),
     }),
   ),
   warnings: v.array(

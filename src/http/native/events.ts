@@ -4,10 +4,9 @@ import * as v from "valibot";
 import { callCell } from "../../cell/cell-client.ts";
 import type { Accepted, AcceptOutcome } from "../../cell/command.ts";
 import { claimsFor } from "../../crypto/claim.ts";
-import { listEvents, readEvent, type EventFilters } from "../../d1/user-events.ts";
+import { listEvents, type EventFilters } from "../../d1/user-events.ts";
 import { UUID_PATTERN } from "../../domain/ids.ts";
-import type { UserEventRow } from "../../domain/event.ts";
-import { askCell, askReadModel, requireStanding, workspaceOf } from "../cell-access.ts";
+import { askReadModel, requireStanding, workspaceOf } from "../cell-access.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
 import { Failure } from "../errors.ts";
 import { NATIVE_LIMITS, readJsonObject } from "../json-body.ts";
@@ -24,15 +23,17 @@ import {
   listedEventAnswer,
   receiptJsonOf,
 } from "./event-view.ts";
+import { answerDryRun, dryRunAnswer } from "./dry-run.ts";
 import { eventsBatch } from "./events-batch.ts";
+import { findEvent } from "./find-event.ts";
 import { familyOf } from "./profile-family.ts";
 import { errorOf } from "./refused-event.ts";
 import { commandOf, dateTime, fingerprinted, idempotencyKey, trackRequest } from "./track-request.ts";
 
-/** `?include=receipt` is the only variation of the answer. */
+/** `?include=receipt` varies the answer; `?dryRun=true` asks what the answer would be. */
 const acceptQuery = v.object({
   include: v.optional(v.literal("receipt", "Must be receipt, or left out.")),
-  dryRun: v.optional(v.literal("false", "Dry runs are not available: leave it out.")),
+  dryRun: v.optional(v.picklist(["true", "false"], "Must be true or false.")),
 });
 
 const listQuery = v.object({
@@ -61,11 +62,13 @@ events.post(
       summary: "Accept a business event",
       description:
         "Resolves the person, stores the event exactly once, decides which journeys it starts, and answers with that " +
-        "decision. The same request again under the same key answers the same bytes, with `idempotent-replayed: true`.",
+        "decision. The same request again under the same key answers the same bytes, with `idempotent-replayed: true`. " +
+        "`dryRun=true` answers what would happen and stores nothing; it needs no key, and takes no notice of one.",
       headers: v.object({ "idempotency-key": idempotencyKey }),
       query: acceptQuery,
       body: { schema: trackRequest, example: EXAMPLE_EVENT },
       answers: {
+        200: { description: "With `dryRun=true`: what accepting it would do.", body: dryRunAnswer },
         202: {
           description: "Accepted; with `include=receipt` also why each journey took the event or not.",
           body: acceptedAnswer,
@@ -77,6 +80,9 @@ events.post(
     async (c) => {
       const { ledgerSecrets } = c.get("services");
       const query = check(acceptQuery, c.req.query(), "query");
+      if (query.dryRun === "true") {
+        return await answerDryRun(c, check(trackRequest, await readJsonObject(c.req.raw, NATIVE_LIMITS)));
+      }
       const key = check(idempotencyKey, c.req.header("idempotency-key"), "headers.idempotency-key");
       const request = check(trackRequest, await readJsonObject(c.req.raw, NATIVE_LIMITS));
       const workspaceId = workspaceOf(c);
@@ -167,13 +173,6 @@ export async function eventPage(
 async function findReceiptJson(c: HttpContext, eventId: string): Promise<string | null> {
   const event = await findEvent(c, eventId);
   return event === null ? null : receiptJsonOf(event);
-}
-
-/** An event wherever it is: first the cell, then D1. In this order, because it leaves the cell when D1 has it. */
-async function findEvent(c: HttpContext, eventId: string): Promise<UserEventRow | null> {
-  const waiting = await askCell(c, async (cell, caller) => await cell.readEvent(caller, eventId));
-  if (waiting !== null || !UUID_PATTERN.test(eventId)) return waiting;
-  return await askReadModel(async () => await readEvent(c.get("services").db, workspaceOf(c), eventId));
 }
 
 function acceptedOrFail(outcome: AcceptOutcome | { kind: "unauthorized" }): Accepted {

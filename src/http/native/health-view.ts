@@ -17,6 +17,8 @@ const workspaceHealth = v.object({
   oldestOutboxSeconds: v.nullable(seconds),
   projectionLagSeconds: v.nullable(seconds),
   quarantined: v.nullable(count),
+  /** People erased in their cell whom the read model has still to erase. */
+  pendingErasures: v.nullable(count),
   ledger: v.nullable(v.object({ bytes: count, retentionSeconds: count })),
   conservation: v.nullable(
     v.object({
@@ -55,6 +57,7 @@ export function workspaceHealthView(workspaceId: string, health: CellHealth | nu
     oldestOutboxSeconds: health?.oldestOutboxSeconds ?? null,
     projectionLagSeconds: health?.projectionLagSeconds ?? null,
     quarantined: health?.quarantined ?? null,
+    pendingErasures: health?.pendingErasures ?? null,
     ledger: health?.ledger ?? null,
     conservation: health?.conservation ?? null,
   };

@@ -18,14 +18,15 @@ export const EXAMPLE_JOURNEY = {
   ],
 };
 
-const REPLAY_MESSAGE = "Is not available yet: leave it out, or send false. What was skipped stays skipped.";
+/** The number of a version, as it is answered. */
+export const versionNumber = v.pipe(v.number(), v.integer(), v.minValue(1));
 
-/** The optional body of a release. */
-export const releaseRequest = v.object({
-  replaySkipped: v.exactOptional(v.literal(false, REPLAY_MESSAGE)),
-});
+const VERSION_MESSAGE = "Must be the number of a version.";
 
-const versionNumber = v.pipe(v.number(), v.integer(), v.minValue(1));
+/** A version that is asked for. Without it: the published one, else the newest. */
+export const askedVersion = v.exactOptional(
+  v.pipe(v.number(VERSION_MESSAGE), v.safeInteger(VERSION_MESSAGE), v.minValue(1, VERSION_MESSAGE)),
+);
 
 export const journeyAnswer = v.object({
   id,

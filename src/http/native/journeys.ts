@@ -8,7 +8,7 @@ import { journeyDefinitionSchema } from "../../domain/journey.ts";
 import { askCell, askReadModel, workspaceOf } from "../cell-access.ts";
 import type { HttpEnv } from "../context.ts";
 import { Failure } from "../errors.ts";
-import { JOURNEY_LIMITS, NATIVE_LIMITS, readJsonObject } from "../json-body.ts";
+import { JOURNEY_LIMITS, readJsonObject } from "../json-body.ts";
 import { apiKey } from "../middleware/credentials.ts";
 import { described, type Operation } from "../operation.ts";
 import { cursorAfter, listOf, readPage, writeCursor } from "../pagination.ts";
@@ -20,8 +20,8 @@ import {
   journeyAnswer,
   journeyVersionAnswer,
   journeyVersionView,
-  releaseRequest,
 } from "./journey-view.ts";
+import { journeyReplay } from "./journey-replay.ts";
 import { familyOf } from "./profile-family.ts";
 
 const VERSION_PATTERN = /^[1-9]\d{0,9}$/;
@@ -33,7 +33,10 @@ const enrollmentQuery = v.object({
   version: v.exactOptional(v.pipe(v.string(), v.regex(VERSION_PATTERN, "Must be the number of a version."))),
 });
 
-const CHANGES: Record<JourneyChange, Pick<Operation, "summary" | "description" | "body" | "errors">> = {
+/** Releasing is told in journey-replay.ts. */
+type PlainChange = Exclude<JourneyChange, "release">;
+
+const CHANGES: Record<PlainChange, Pick<Operation, "summary" | "description" | "errors">> = {
   activate: {
     summary: "Publish the newest version and take events",
     description: "Holds for every event accepted afterwards; runs that began stay on their version.",
@@ -45,12 +48,6 @@ const CHANGES: Record<JourneyChange, Pick<Operation, "summary" | "description" |
     errors: ["journey_archived", "journey_not_active"],
   },
   archive: { summary: "End a journey for good", description: "Final: it takes no event and no change any more." },
-  release: {
-    summary: "Let a journey go on that the runaway guard stopped",
-    description: "Its entries count from then. Does nothing to a journey that is not stopped.",
-    body: { schema: releaseRequest, example: {}, optional: true },
-    errors: ["journey_archived"],
-  },
 };
 
 export const journeys = new Hono<HttpEnv>();
@@ -139,7 +136,7 @@ journeys.put(
   ),
 );
 
-for (const change of Object.keys(CHANGES) as JourneyChange[]) {
+for (const change of Object.keys(CHANGES) as PlainChange[]) {
   journeys.post(
     `/:key/${change}`,
     apiKey("journeys:write"),
@@ -150,8 +147,6 @@ for (const change of Object.keys(CHANGES) as JourneyChange[]) {
         answers: { 200: { description: "The journey as it is now.", body: journeyAnswer } },
       },
       async (c) => {
-        const { body } = CHANGES[change];
-        if (body !== undefined) check(body.schema, await readJsonObject(c.req.raw, NATIVE_LIMITS, {}));
         const key = c.req.param("key");
         return c.json(await askCell(c, async (cell, caller) => await cell.changeJourney(caller, key, change)), 200);
       },
@@ -210,3 +205,5 @@ journeys.get(
     },
   ),
 );
+
+journeys.route("/", journeyReplay);

@@ -13,7 +13,11 @@ import { listOf, readPage } from "../pagination.ts";
 import { check } from "../validation.ts";
 import { listedEventAnswer } from "./event-view.ts";
 import { eventPage } from "./events.ts";
+import { profileErase } from "./profile-erase.ts";
+import { profileExport } from "./profile-export.ts";
+import { profileMerges } from "./profile-merges.ts";
 import { profileCursor, profilePageOf, profileQueryOf, profileSearch } from "./profile-search.ts";
+import { profileUpsert } from "./profile-upsert.ts";
 import { profileAnswer, profileJson, profileRowJson } from "./profile-view.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -95,3 +99,8 @@ profiles.get(
     },
   ),
 );
+
+profiles.route("/", profileErase);
+profiles.route("/", profileMerges);
+profiles.route("/", profileUpsert);
+profiles.route("/", profileExport);

@@ -21,7 +21,7 @@ const MAX_REDACTED_PATH_CHARACTERS = 1_024;
 const DATE_TIME_PATTERN =
   /^(?:(?:\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29|\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|(?:02)-(?:0[1-9]|1\d|2[0-8])))T(?:(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d)))$/;
 
-const email = v.pipe(
+export const email = v.pipe(
   v.string("Must be a string."),
   v.maxLength(MAX_EMAIL_CHARACTERS, `Must be at most ${MAX_EMAIL_CHARACTERS} characters.`),
   v.regex(EMAIL_PATTERN, "Must be an e-mail address, without surrounding spaces."),

@@ -171,6 +171,7 @@ describe("GET /healthz for the operator", () => {
       oldestOutboxSeconds: expect.any(Number),
       projectionLagSeconds: expect.any(Number),
       quarantined: 0,
+      pendingErasures: 0,
       ledger: { bytes: expect.any(Number), retentionSeconds: 30 * 86_400 },
       conservation: { enrolled: 0, active: 0, completed: 0, exited: 0, failed: 0, cancelled: 0, holds: true },
     });

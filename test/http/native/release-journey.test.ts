@@ -1,7 +1,11 @@
 // POST /api/v1/journeys/{key}/release: the way out of a runaway stop.
+import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { aJourneyDocument } from "../../domain/journey-document.ts";
-import { issuesIn, keyOf, post } from "../../support/api.ts";
+import { runAlarm } from "../../support/alarm.ts";
+import { keyOf, post } from "../../support/api.ts";
+import { d1GoesAway } from "../../support/d1-faults.ts";
+import { countInCell } from "../../support/tables.ts";
 import { track, type TestWorkspace } from "../../support/workspace.ts";
 import { change, JOURNEYS, order, read, withJourney } from "./journey-calls.ts";
 
@@ -43,16 +47,6 @@ describe("POST /api/v1/journeys/{key}/release", () => {
     expect([answer.status, answer.body.stoppedAt]).toEqual([200, null]);
   });
 
-  it("says that a replay is not available, and releases nothing", async () => {
-    const workspace = await withStopped();
-    const answer = await release(workspace, { replaySkipped: true });
-    expect([answer.status, issuesIn(answer)]).toEqual([
-      400,
-      { replaySkipped: expect.stringContaining("not available yet") },
-    ]);
-    expect((await read(workspace)).body.stoppedAt).not.toBeNull();
-  });
-
   it.each([{ replaySkipped: "yes" }, { replaySkipped: null }, [], "x"])("refuses the body %j", async (body) => {
     expect((await release(await withStopped(), JSON.stringify(body))).status).toBe(400);
   });
@@ -72,6 +66,94 @@ describe("POST /api/v1/journeys/{key}/release", () => {
     const retry = await track(workspace, body, { key: "k" });
     expect(await retry.text()).toBe(first);
     expect(retry.headers.get("idempotent-replayed")).toBe("true");
+  });
+});
+
+describe("a release with replaySkipped", () => {
+  it("lets in what the guard kept out, and tells what became of it", async () => {
+    const workspace = await withStopped();
+    await order(workspace, { email: "c@example.com" });
+    const answer = await release(workspace, { replaySkipped: true });
+    expect([answer.status, answer.body]).toEqual([
+      200,
+      expect.objectContaining({
+        stoppedAt: null,
+        counts: expect.objectContaining({ matched: 5, enrolled: 3, skipped: 2, active: 3 }),
+        replay: {
+          replayId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+          events: 2,
+          enrolled: 2,
+          skipped: {},
+          alreadyDecided: 0,
+          complete: true,
+        },
+      }),
+    ]);
+  });
+
+  it("does not count those entries: the next event is not kept out for them", async () => {
+    const workspace = await withStopped();
+    await release(workspace, { replaySkipped: true });
+    const next = await order(workspace, { email: "c@example.com" });
+    expect(next.receipt.journeys[0]?.outcome).toBe("enrolled");
+    await evictDurableObject(workspace.cell);
+    const overLimit = await order(workspace, { email: "d@example.com" });
+    expect(overLimit.receipt.journeys[0]?.outcome).toBe("skipped");
+  });
+
+  it("lets nothing in twice, and finds nothing the second time", async () => {
+    const workspace = await withStopped();
+    await release(workspace, { replaySkipped: true });
+    const again = await release(workspace, { replaySkipped: true });
+    expect(again.body.replay).toMatchObject({ events: 0, enrolled: 0, complete: true });
+    expect(await countInCell(workspace, "enrollments")).toBe(2);
+  });
+
+  it("lets in what an earlier stop kept out, though it was released without", async () => {
+    const workspace = await withStopped();
+    await release(workspace);
+    const answer = await release(workspace, { replaySkipped: true });
+    expect(answer.body.replay).toMatchObject({ events: 1, enrolled: 1 });
+  });
+
+  it("lets in what has reached the read model meanwhile too", async () => {
+    const workspace = await withStopped();
+    await runAlarm(workspace.cell);
+    await order(workspace, { email: "c@example.com" });
+    const answer = await release(workspace, { replaySkipped: true });
+    expect(answer.body.replay).toMatchObject({ events: 2, enrolled: 2 });
+  });
+
+  it("leaves out what was skipped for another reason, and what came before the stop", async () => {
+    const workspace = await withStopped();
+    await order(workspace, { email: "a@example.com" });
+    const answer = await release(workspace, { replaySkipped: true });
+    expect(answer.body.replay).toMatchObject({ events: 1, enrolled: 1, alreadyDecided: 0, skipped: {} });
+  });
+
+  it("honours eligibility: whoever has entered meanwhile is kept out", async () => {
+    const workspace = await withStopped();
+    await release(workspace);
+    await order(workspace, { email: "b@example.com" });
+    const answer = await release(workspace, { replaySkipped: true });
+    expect(answer.body.replay).toMatchObject({ events: 1, enrolled: 0, skipped: { already_active: 1 } });
+  });
+
+  it("goes on where D1 failed", async () => {
+    const workspace = await withStopped();
+    await runAlarm(workspace.cell);
+    const away = d1GoesAway();
+    expect((await release(workspace, { replaySkipped: true })).status).toBe(503);
+    away.mockRestore();
+    const answer = await release(workspace, { replaySkipped: true });
+    expect(answer.body.replay).toMatchObject({ enrolled: 1, complete: true });
+  });
+
+  it("is refused with 422 for a journey that is paused, which stays stopped", async () => {
+    const workspace = await withStopped();
+    await change(workspace, "pause");
+    expect((await release(workspace, { replaySkipped: true })).body.error).toBe("journey_not_active");
+    expect((await read(workspace)).body.stoppedAt).not.toBeNull();
   });
 });
 

@@ -2,7 +2,7 @@
 // every route run over this table. A route that is not in it fails them.
 import { SCOPES } from "../../../src/domain/scopes.ts";
 import { runAlarm } from "../../support/alarm.ts";
-import { keyOf, OPERATOR, post, type ApiRequest } from "../../support/api.ts";
+import { call, keyOf, OPERATOR, post, type ApiRequest } from "../../support/api.ts";
 import { queryCell } from "../../support/tables.ts";
 import { aKey, anId, aWorkspace, track, type TestWorkspace } from "../../support/workspace.ts";
 import { aJourneyDocument } from "../../domain/journey-document.ts";
@@ -14,6 +14,11 @@ export interface World {
   writeKey: string;
   eventId: string;
   profileId: string;
+  /** Of somebody who is to be erased. */
+  erasedProfileId: string;
+  /** Two profiles that were made one. */
+  survivorId: string;
+  mergedId: string;
   journeyKey: string;
   enrollmentId: string;
   apiKeyId: string;
@@ -27,6 +32,9 @@ export function nowhere(): Names {
   return {
     eventId: anId(),
     profileId: anId(),
+    erasedProfileId: anId(),
+    survivorId: anId(),
+    mergedId: anId(),
     journeyKey: "no-such-journey",
     enrollmentId: anId(),
     apiKeyId: anId(),
@@ -54,6 +62,13 @@ export async function aWorld(): Promise<World> {
     profileId: string;
     receipt: { journeys: { enrollmentId: string }[] };
   }>();
+  const erased = await track(workspace, { event: "seen", profile: { email: "erased@example.com" } });
+  const { profileId: erasedProfileId } = await erased.json<{ profileId: string }>();
+  const [mergedId, , survivorId] = await profilesPut(workspace, [
+    { email: "lead@example.com" },
+    { externalId: "cus_merging" },
+    { email: "lead@example.com", externalId: "cus_merging" },
+  ]);
   const key = await post(OPERATOR, "/api/v1/api-keys", {
     workspaceId: workspace.id,
     label: "spare",
@@ -75,12 +90,24 @@ export async function aWorld(): Promise<World> {
     writeKey,
     eventId,
     profileId,
+    erasedProfileId,
+    survivorId: survivorId ?? "",
+    mergedId: mergedId ?? "",
     journeyKey,
     enrollmentId,
     apiKeyId: key.body.id as string,
     retriedRowId,
     droppedRowId,
   };
+}
+
+async function profilesPut({ apiKey }: TestWorkspace, people: object[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const body of people) {
+    const answer = await call(keyOf(apiKey), { method: "PUT", path: "/api/v1/profiles", body });
+    ids.push(answer.body.id as string);
+  }
+  return ids;
 }
 
 /** What a request can be about. */
@@ -116,6 +143,8 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
     early: () => [
       { headers: { "idempotency-key": "" }, status: 400 },
       { body: { event: "page.viewed", profile: { externalId: "null" } }, status: 400 },
+      { path: "/api/v1/events?dryRun=true", status: 200 },
+      { path: "/api/v1/events?dryRun=true", body: { event: "page.viewed", profile: {} }, status: 400 },
     ],
   },
   "POST /api/v1/events/batch": {
@@ -191,7 +220,35 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
   },
 
   "POST /api/v1/profiles": { request: () => ({ path: "/api/v1/profiles", body: {} }), status: 200 },
+  "PUT /api/v1/profiles": {
+    request: () => ({ path: "/api/v1/profiles", body: { email: "alex@example.com", properties: { plan: "Pro" } } }),
+    status: 200,
+    early: () => [
+      { body: { externalId: "null" }, status: 400 },
+      { body: { phone: "555 0100" }, status: 400 },
+    ],
+  },
+  "GET /api/v1/profiles/:id/merges": {
+    request: onlyPath(({ profileId }) => `/api/v1/profiles/${profileId}/merges`),
+    status: 200,
+  },
+  "POST /api/v1/profiles/:id/unmerge": {
+    request: ({ survivorId, mergedId }) => ({ path: `/api/v1/profiles/${survivorId}/unmerge`, body: { mergedId } }),
+    status: 200,
+    early: ({ survivorId }) => [
+      { body: { mergedId: "cus_merging" }, status: 400 },
+      { path: `/api/v1/profiles/${survivorId}/unmerge`, body: { mergedId: survivorId }, status: 422 },
+    ],
+  },
   "GET /api/v1/profiles/:id": { request: onlyPath(({ profileId }) => `/api/v1/profiles/${profileId}`), status: 200 },
+  "DELETE /api/v1/profiles/:id": {
+    request: onlyPath(({ erasedProfileId }) => `/api/v1/profiles/${erasedProfileId}`),
+    status: 204,
+  },
+  "GET /api/v1/profiles/:id/export": {
+    request: onlyPath(({ profileId }) => `/api/v1/profiles/${profileId}/export`),
+    status: 200,
+  },
   "GET /api/v1/profiles/:id/events": {
     request: onlyPath(({ profileId }) => `/api/v1/profiles/${profileId}/events`),
     status: 200,
@@ -230,7 +287,15 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
   "POST /api/v1/journeys/:key/release": {
     request: onlyPath(({ journeyKey }) => `/api/v1/journeys/${journeyKey}/release`),
     status: 200,
-    early: () => [{ body: { replaySkipped: true }, status: 400 }],
+    early: () => [{ body: { replaySkipped: "yes" }, status: 400 }],
+  },
+  "POST /api/v1/journeys/:key/replay": {
+    request: ({ journeyKey }) => ({
+      path: `/api/v1/journeys/${journeyKey}/replay`,
+      body: { from: "2026-01-01T00:00:00.000Z", to: "2036-01-01T00:00:00.000Z", dryRun: true },
+    }),
+    status: 202,
+    early: () => [{ body: { from: "yesterday" }, status: 400 }],
   },
   "GET /api/v1/journeys/:key/versions": {
     request: onlyPath(({ journeyKey }) => `/api/v1/journeys/${journeyKey}/versions`),
@@ -239,6 +304,26 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
   "GET /api/v1/journeys/:key/enrollments": {
     request: onlyPath(({ journeyKey }) => `/api/v1/journeys/${journeyKey}/enrollments`),
     status: 200,
+  },
+
+  "POST /api/v1/journeys/:key/explain": {
+    request: ({ journeyKey, eventId }, { eventId: ownEventId }) => ({
+      path: `/api/v1/journeys/${journeyKey}/explain`,
+      body: { eventId: journeyKey === "no-such-journey" ? ownEventId : eventId },
+    }),
+    status: 200,
+    early: () => [
+      { body: {}, status: 400 },
+      { body: { eventId: anId() }, status: 404 },
+    ],
+  },
+  "POST /api/v1/journeys/:key/backtest": {
+    request: ({ journeyKey }) => ({
+      path: `/api/v1/journeys/${journeyKey}/backtest`,
+      body: { from: "2026-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z" },
+    }),
+    status: 200,
+    early: () => [{ body: { from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:00Z" }, status: 400 }],
   },
 
   "GET /api/v1/enrollments/:id": {

@@ -33,6 +33,7 @@ export function renderGreenflashError(error: WaypostError, c: HttpContext): Resp
     case "journey_archived":
     case "invalid_journey":
     case "journey_not_active":
+    case "not_eligible":
       // Of doors that this vendor does not have.
       return renderGreenflashError({ code: "internal" }, c);
   }

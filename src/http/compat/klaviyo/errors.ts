@@ -81,6 +81,7 @@ function errorObjects(error: WaypostError, c: HttpContext, revision: string): Er
     case "journey_archived":
     case "invalid_journey":
     case "journey_not_active":
+    case "not_eligible":
     case "internal":
       return about("error", "A server error occurred.", "Something went wrong on our side. Send the request again.");
   }

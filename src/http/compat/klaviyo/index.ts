@@ -5,7 +5,9 @@ import { Hono } from "hono";
 import type { PeoplePolicy } from "../../../cell/command.ts";
 import type { RateRule } from "../../../cell/rate-windows.ts";
 import { firstWinsClaims, type KeyClaim } from "../../../crypto/claim.ts";
+import { identityDigests, identityKeys } from "../../../crypto/identity-digest.ts";
 import type { JsonObject } from "../../../domain/json.ts";
+import type { SentIdentities } from "../../../domain/profile.ts";
 import { workspaceOf } from "../../cell-access.ts";
 import type { HttpContext, HttpEnv } from "../../context.ts";
 import { Failure } from "../../errors.ts";
@@ -151,9 +153,11 @@ async function acceptEvents(
   const { ledgerSecrets } = c.get("services");
   const workspaceId = workspaceOf(c);
   const claimsOf = (key: string): KeyClaim[] => firstWinsClaims(ledgerSecrets, "klaviyo.event", workspaceId, key);
+  const keys = identityKeys(ledgerSecrets, workspaceId);
+  const digestsOf = (identities: SentIdentities): Uint8Array[] => identityDigests(keys, identities);
   const outcomes = await acceptAll(
     c,
-    events.map((event) => commandOf(event, { people, claimsOf, now })),
+    events.map((event) => commandOf(event, { people, claimsOf, digestsOf, now })),
   );
   if (bulk) {
     await keepUntaken(c, events, outcomes);

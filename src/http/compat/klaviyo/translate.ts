@@ -2,6 +2,7 @@
 import type { AcceptCommand, PeoplePolicy } from "../../../cell/command.ts";
 import type { KeyClaim } from "../../../crypto/claim.ts";
 import { hasOwn, type Json, type JsonObject } from "../../../domain/json.ts";
+import type { SentIdentities } from "../../../domain/profile.ts";
 import { vendorCommand } from "../vendor-accept.ts";
 import type { SentEvent } from "./schema.ts";
 
@@ -9,26 +10,33 @@ export interface Translation {
   people: PeoplePolicy;
   /** Claims for the text that stands for an event among those of one person. */
   claimsOf: (key: string) => KeyClaim[];
+  /** Digests of who the person is said to be; @see src/crypto/identity-digest.ts */
+  digestsOf: (identities: SentIdentities) => Uint8Array[];
   /** Unix milliseconds. */
   now: number;
 }
 
 /** Turns an event into a command. */
-export function commandOf(sent: SentEvent, { people, claimsOf, now }: Translation): AcceptCommand {
+export function commandOf(sent: SentEvent, { people, claimsOf, digestsOf, now }: Translation): AcceptCommand {
   const { profile, metric } = sent;
   const seconds = sent.timeSeconds ?? Math.floor(now / 1_000);
+  const occurredAt = new Date(seconds * 1_000).toISOString();
   return vendorCommand({
     source: "klaviyo",
     people,
     keyedOn: "person",
     claims: claimsOf(keyOf(metric, sent.uniqueId, seconds)),
+    erasedPerson: {
+      identityDigests: digestsOf(profile.identities),
+      claimedAt: sent.timeSeconds === null ? null : occurredAt,
+    },
     event: metric,
     profileId: profile.profileId,
     identities: profile.identities,
     propertiesJson: profile.propertiesJson,
     listEditsJson: profile.listEditsJson,
     dataJson: JSON.stringify(dataOf(sent)),
-    occurredAt: new Date(seconds * 1_000).toISOString(),
+    occurredAt,
     startsJourneys: !sent.backfill,
     warnings: profile.warnings,
   });

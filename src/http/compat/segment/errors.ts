@@ -39,6 +39,7 @@ export function renderSegmentError(error: WaypostError, c: HttpContext): Respons
     case "already_exists":
     case "journey_archived":
     case "journey_not_active":
+    case "not_eligible":
     case "invalid_journey":
       // A derived key never conflicts, and no journey is written here: these are as unexpected as a bug.
       return c.json({ success: false, message: "Something went wrong on our side. Send the same request again." }, 500);

@@ -37,6 +37,7 @@ export function renderSegmentStreamError(error: WaypostError, c: HttpContext): R
     case "journey_archived":
     case "invalid_journey":
     case "journey_not_active":
+    case "not_eligible":
       // Of doors that this vendor does not have.
       return renderSegmentStreamError({ code: "internal" }, c);
   }

@@ -1,0 +1,297 @@
+// A person is erased and the server killed in the middle of it, round after round on one state: at the next start the
+// erasure is finished, and in the end no byte of the vacuumed state folder holds anything of the erased. ERASE_ROUNDS
+// makes it longer.
+import { randomInt } from "node:crypto";
+import { cpSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { activateJourney, call, read, readAll, track, workspaceHealth } from "../support/dev-client.ts";
+import { newStateDir, startDevServer, type DevServer } from "../support/dev-server.ts";
+import { findIn, findInFiles } from "./byte-scan.ts";
+
+const ROUNDS = Number(process.env["ERASE_ROUNDS"] ?? 4);
+/** So many that taking them out of the read model takes several slices. */
+const EVENTS = 1_200;
+const BATCH = 400;
+const SETTLE_MS = 30_000;
+/** After the answer the read model is done within about this time. */
+const READ_MODEL_MS = 60;
+const MOST_DELAY_MS = 300;
+
+/** When the server is killed. */
+const MOMENTS = [
+  "before it has answered",
+  "as it has answered",
+  "while the read model is at it",
+  "at any moment",
+] as const;
+type Moment = (typeof MOMENTS)[number];
+
+/** Every value of an erased person begins with this, or is a phone number that begins with that. */
+const GONE = "gone-";
+const GONE_PHONE = "+491519";
+
+const JOURNEY = {
+  key: "erased-too",
+  name: "Ends by an erasure",
+  entry: { event: "order.created" },
+  eligibility: { reentry: "always", maxActive: 5, key: "/event/mug" },
+  steps: [{ id: "rest", type: "delay", for: "P1D" }],
+};
+
+interface StoredEvent {
+  eventId: string;
+  profileId: string | null;
+  data: unknown;
+}
+
+interface Person {
+  profileId: string;
+  eventIds: string[];
+}
+
+const stateDir = newStateDir();
+const erased: Person[] = [];
+const printed: string[] = [];
+/** Rounds in which the server was killed while an erasure was under way. */
+let interrupted = 0;
+let server: DevServer;
+/** Active runs of one person; everybody does the same. */
+let runsOfOne: number;
+
+async function restart(): Promise<void> {
+  printed.push(server.stdout(), server.stderr());
+  server = await startDevServer({ stateDir });
+}
+
+beforeAll(async () => {
+  server = await startDevServer({ stateDir });
+  await activateJourney(server, JOURNEY);
+  await someoneNew("kept-", "+491700000", 1);
+  runsOfOne = (await workspaceHealth(server)).conservation.active;
+});
+afterAll(async () => server.kill9());
+
+/** Somebody who leaves a value of each kind in many events, some of them not in the read model yet. */
+async function someoneNew(prefix: string, phone: string, round: number): Promise<Person> {
+  const email = `${prefix}mail-${round}@example.com`;
+  const profile = {
+    email,
+    externalId: `${prefix}customer-${round}`,
+    properties: { street: `${prefix}street-${round}` },
+  };
+  await klaviyo({ email, phone_number: `${phone}${1_000 + round}` }, `${prefix}note`);
+  // A lead under another address, merged by the event after it.
+  await track(server, `${prefix}lead-${round}`, {
+    event: "order.created",
+    profile: { externalId: profile.externalId },
+    data: { mug: `${prefix}mug` },
+  });
+  const eventIds: string[] = [];
+  let profileId = "";
+  for (let sent = 0; sent < EVENTS; sent += BATCH) {
+    if (sent === EVENTS - BATCH) await settled();
+    const events = Array.from({ length: BATCH }, (_, i) => ({
+      idempotencyKey: `${prefix}${round}-${sent + i}`,
+      event: "order.created",
+      profile,
+      data: { mug: `${prefix}mug-${i % 3}`, note: `${prefix}note `.repeat(40) },
+      referenceId: `${prefix}order-${round}-${sent + i}`,
+    }));
+    const answer = await call(server, "/api/v1/events/batch", { method: "POST", body: { events } });
+    const { results } = JSON.parse(answer.text) as { results: { eventId: string; profileId: string }[] };
+    eventIds.push(...results.map(({ eventId }) => eventId));
+    profileId = results[0]?.profileId ?? "";
+  }
+  return { profileId, eventIds };
+}
+
+async function klaviyo(identifiers: object, note: string): Promise<void> {
+  const attributes = {
+    properties: { note },
+    metric: { data: { type: "metric", attributes: { name: "Noted" } } },
+    profile: { data: { type: "profile", attributes: identifiers } },
+  };
+  const answer = await call(server, "/klaviyo/api/events/", {
+    method: "POST",
+    headers: { authorization: `Klaviyo-API-Key ${server.dev.apiKey}`, revision: "2025-01-15" },
+    body: { data: { type: "event", attributes } },
+  });
+  expect([answer.status, answer.text]).toEqual([202, ""]);
+}
+
+/** Waits until the read model has everything, and has erased everybody. */
+async function settled(): Promise<void> {
+  const isSettled = async () =>
+    expect(await workspaceHealth(server)).toMatchObject({ outbox: 0, outboxChanges: 0, pendingErasures: 0 });
+  await vi.waitFor(isSettled, { timeout: SETTLE_MS, interval: 50 });
+}
+
+async function statusOf(profileId: string): Promise<number> {
+  return (await call(server, `/api/v1/profiles/${profileId}`)).status;
+}
+
+/** Erases somebody, and kills the server at a moment of it. @returns whether it was answered */
+async function eraseAndKill(profileId: string, moment: Moment): Promise<boolean> {
+  const answer = call(server, `/api/v1/profiles/${profileId}`, { method: "DELETE" }).then(
+    ({ status }) => status === 204,
+    () => false,
+  );
+  if (moment === "before it has answered") {
+    await new Promise((passed) => setTimeout(passed, randomInt(15)));
+  } else {
+    expect(await answer).toBe(true);
+  }
+  const latest = { "while the read model is at it": READ_MODEL_MS, "at any moment": MOST_DELAY_MS }[moment as string];
+  if (latest !== undefined) await new Promise((passed) => setTimeout(passed, randomInt(latest)));
+  await server.kill9();
+  return await answer;
+}
+
+const rounds = Array.from({ length: ROUNDS }, (_, index) => ({
+  round: index + 1,
+  moment: MOMENTS[index % MOMENTS.length] ?? MOMENTS[0],
+}));
+
+describe.each(rounds)("round $round, killed $moment", ({ round, moment }) => {
+  let person: Person;
+  let answered: boolean;
+
+  beforeAll(async () => {
+    person = await someoneNew(GONE, GONE_PHONE, round);
+    erased.push(person);
+    answered = await eraseAndKill(person.profileId, moment);
+    const pending = pendingErasures(join(stateDir, "..", `round-${round}`));
+    console.log(`round ${round}: ${answered ? "answered" : "not answered"}, ${pending} erasure under way`);
+    interrupted += pending;
+    await restart();
+  });
+
+  it("knows the person no more, if it had answered so", async () => {
+    if (answered) expect(await statusOf(person.profileId)).toBe(404);
+    // Otherwise it was done or not done, and never half.
+    else if ((await statusOf(person.profileId)) === 200) {
+      const again = await call(server, `/api/v1/profiles/${person.profileId}`, { method: "DELETE" });
+      expect(again.status).toBe(204);
+    }
+    expect(await statusOf(person.profileId)).toBe(404);
+  });
+
+  it("finishes by itself, and has every event without the person", async () => {
+    await settled();
+    const { items } = await read<{ items: unknown[] }>(server, `/api/v1/events?profileId=${person.profileId}`);
+    expect(items).toEqual([]);
+    const listed = new Map(
+      (await readAll<StoredEvent>(server, "/api/v1/events")).map((event) => [event.eventId, event]),
+    );
+    const left = person.eventIds.filter((id) => {
+      const event = listed.get(id);
+      return event === undefined || event.profileId !== null || event.data !== null;
+    });
+    expect(left).toEqual([]);
+  });
+
+  it("adds up", async () => {
+    const { conservation, quarantined } = await workspaceHealth(server);
+    expect(runsOfOne).toBeGreaterThan(10);
+    expect(conservation).toMatchObject({
+      holds: true,
+      active: runsOfOne,
+      cancelled: runsOfOne * erased.length,
+      enrolled: runsOfOne * (erased.length + 1),
+    });
+    expect(quarantined).toBe(0);
+  });
+});
+
+describe("what is left in the end", () => {
+  const copy = join(stateDir, "..", "vacuumed");
+  let databases: string[];
+
+  beforeAll(async () => {
+    await server.stop("SIGTERM");
+    printed.push(server.stdout(), server.stderr());
+    cpSync(stateDir, copy, { recursive: true });
+    databases = databasesIn(copy);
+    for (const file of databases) {
+      const database = new DatabaseSync(join(copy, file));
+      database.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+      database.close();
+    }
+  });
+
+  it("was stopped in the middle of an erasure at least once", () => {
+    expect(interrupted).toBeGreaterThan(0);
+  });
+
+  it("has the values of somebody who was not erased, so that the scan would find the others", () => {
+    for (const text of ["kept-mail-1@example.com", "kept-customer-1", "kept-street-1", "kept-mug", "+4917000001001"]) {
+      expect([text, findInFiles(copy, [text]).length > 0]).toEqual([text, true]);
+    }
+  });
+
+  it("has nothing of the erased in any byte, and printed nothing of them", () => {
+    expect(findInFiles(copy, [GONE, GONE_PHONE])).toEqual([]);
+    expect(findIn(Buffer.from(printed.join("\n")), [GONE, GONE_PHONE])).toEqual([]);
+  });
+
+  it("has their profiles' ids only in the tables that docs/storage.md names", () => {
+    const found = new Set(
+      databases.flatMap((file) =>
+        tablesWith(
+          join(copy, file),
+          erased.map(({ profileId }) => profileId),
+        ),
+      ),
+    );
+    expect([...found].toSorted()).toEqual([
+      "enrollments",
+      "erased_identities",
+      "erased_profiles",
+      "erasures",
+      "ledger_1",
+    ]);
+  });
+});
+
+/** How many erasures the read model had not done when the server was killed. @param copy  a folder for the files */
+function pendingErasures(copy: string): number {
+  cpSync(stateDir, copy, { recursive: true });
+  const counts = databasesIn(copy).map((file) => {
+    const database = new DatabaseSync(join(copy, file));
+    const known = database.prepare(`SELECT 1 FROM sqlite_master WHERE name = 'erased_profiles'`).get() !== undefined;
+    const found = known
+      ? (database.prepare(`SELECT count(*) AS n FROM erased_profiles WHERE done_at IS NULL`).get() as { n: number }).n
+      : 0;
+    database.close();
+    return found;
+  });
+  rmSync(copy, { recursive: true });
+  return counts.reduce((sum, n) => sum + n, 0);
+}
+
+function databasesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".sqlite"));
+}
+
+/** Names of a database's tables that hold one of these ids, as text or as bytes. */
+function tablesWith(file: string, ids: readonly string[]): string[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  const tables = database.prepare(`SELECT name FROM sqlite_master WHERE type = 'table'`).all() as { name: string }[];
+  const needles = ids.flatMap((id) => [Buffer.from(id), Buffer.from(id.replaceAll("-", ""), "hex")]);
+  const holding = tables.filter(({ name }) => {
+    const rows = database.prepare(`SELECT * FROM "${name}"`);
+    rows.setReadBigInts(true);
+    return rows.all().some((row) => {
+      const bytes = Buffer.concat(Object.values(row).map((value) => bytesOf(value)));
+      return needles.some((needle) => bytes.includes(needle));
+    });
+  });
+  database.close();
+  return holding.map(({ name }) => name);
+}
+
+function bytesOf(value: unknown): Buffer {
+  return value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(String(value));
+}
