@@ -43,7 +43,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const textParts = new TextParts(sql);
   const outbox = new Outbox(sql, textParts);
   const quarantine = new Quarantine(sql, outbox, textParts);
-  const rejected = new RejectedEvents(sql);
+  const rejected = new RejectedEvents(sql, textParts);
   const counts = new JourneyCounts(sql, outbox);
   const journeys = new JourneyStore(sql, counts);
   const profiles = new ProfileStore(sql, outbox);

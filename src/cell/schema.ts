@@ -96,7 +96,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   ],
   [
     // Text too large for the row it belongs to, in parts: the data of an event on its way to D1, or of one that
-    // started a run. Goes with its owner.
+    // started a run; the payload of a rejected one. Goes with its owner.
     `CREATE TABLE text_parts (
        owner TEXT NOT NULL, owner_id TEXT NOT NULL, part INTEGER NOT NULL, text TEXT NOT NULL,
        PRIMARY KEY (owner, owner_id, part)

@@ -2,6 +2,7 @@
 // and its lifecycle; every call begins with the question whether the caller may still act here.
 // Answers are tagged values: what is thrown from here is a bug.
 import { DurableObject } from "cloudflare:workers";
+import type { KeyClaim } from "../crypto/claim.ts";
 import type { WaypostError } from "../domain/errors.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import type { JourneyDefinition } from "../domain/journey.ts";
@@ -100,6 +101,13 @@ export class WorkspaceCell extends DurableObject<Env> {
     const admission = this.#admit(caller, rule);
     if (admission.kind !== "admitted") return admission;
     return { kind: "answered", outcomes: this.#accept(commands), rate: admission.rate };
+  }
+
+  /** The event that a request's key was used for; `null` = none. Uses no key up. */
+  async findAccepted(caller: Caller, claims: KeyClaim[]): Promise<CellResult<string | null>> {
+    if (!this.#may(caller)) return UNAUTHORIZED;
+    const key = this.#parts.ledger.find(claims);
+    return ok(key.kind === "replay" ? key.outcome.eventId : null);
   }
 
   /** Says what an event would do. */

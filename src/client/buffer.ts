@@ -2,6 +2,7 @@
 // taken is settled exactly once, by its own result or its own error, and what waits is bounded.
 import { ApiPromise } from "./api-promise.ts";
 import {
+  checkBatchAnswer,
   MAX_BATCH_BYTES,
   MAX_BATCH_ITEMS,
   type BatchAnswer,
@@ -9,9 +10,10 @@ import {
   type BatchItemError,
   type BatchResult,
 } from "./batch.ts";
-import { ConnectionError, refused, WaypostError } from "./errors.ts";
+import { refused, WaypostError } from "./errors.ts";
 import { BATCH_PATH } from "./events.ts";
 import { isPage, onExit } from "./exit.ts";
+import { checkOptions } from "./options.ts";
 import { newIdempotencyKey, toJson, type Answer, type Send } from "./transport.ts";
 import type { Accepted, TrackParams } from "./wire.ts";
 
@@ -38,7 +40,7 @@ export interface BufferOptions {
   maxPendingBytes?: number | undefined;
   /** How often a batch is sent again; default 8. */
   maxRetries?: number | undefined;
-  /** Told of each event that was not taken; then `track`'s promise need not be awaited. */
+  /** Told of each event that was not taken; then `track`'s promise need not be awaited. What it throws is ignored. */
   onError?: ((error: WaypostError, event: BatchEvent) => void) | undefined;
 }
 
@@ -97,9 +99,11 @@ export class EventBuffer {
    * @throws BufferError when there is no room, or the buffer is closed
    * @throws ApiError when this event was refused, ConnectionError when its batch could not be sent
    */
-  track(body: TrackParams, { idempotencyKey }: { idempotencyKey?: string | undefined } = {}): ApiPromise<Accepted> {
-    const event = { ...body, idempotencyKey: idempotencyKey ?? newIdempotencyKey() };
+  track(body: TrackParams, options: { idempotencyKey?: string | undefined } = {}): ApiPromise<Accepted> {
+    const event: BatchEvent = { ...body };
     try {
+      checkOptions(options);
+      event.idempotencyKey = options.idempotencyKey ?? newIdempotencyKey();
       const text = toJson(event);
       const bytes = new TextEncoder().encode(text).byteLength;
       this.#checkRoom(bytes);
@@ -160,7 +164,11 @@ export class EventBuffer {
   /** Without an `onError`, an event that nobody waits for fails as loudly as any promise does. */
   #report(answer: Promise<unknown>, event: () => BatchEvent): void {
     const onError = this.#onError;
-    if (onError !== undefined) answer.catch((error: WaypostError) => onError(error, event()));
+    if (onError === undefined) return;
+    // May be an async function all the same, and its promise is nobody's then.
+    const told = answer.catch(async (error: WaypostError) => await (onError(error, event()) as unknown));
+    // Thrown on, it would end a Node program. Not shown: it may quote the event.
+    told.catch(() => console.error("waypost: the buffer's onError failed; what it threw was ignored."));
   }
 
   #armTimer(): void {
@@ -203,7 +211,7 @@ export class EventBuffer {
     try {
       const call = { method: "POST", path: BATCH_PATH, body } as const;
       const answer = await this.#send<BatchAnswer>(call, { maxRetries: this.#maxRetries, keepalive });
-      const results = resultsOf(answer, batch.length);
+      const { results } = checkBatchAnswer(answer, batch.length).data;
       for (const [index, waiting] of batch.entries()) settle(waiting, results[index] as BatchResult, answer);
     } catch (error) {
       for (const waiting of batch) waiting.reject(error as WaypostError);
@@ -221,13 +229,6 @@ export class EventBuffer {
     }
     void this.#drain();
   }
-}
-
-/** @throws ConnectionError when the answer does not fit the batch */
-function resultsOf({ data }: Answer<BatchAnswer>, count: number): BatchResult[] {
-  const { results } = data;
-  if (Array.isArray(results) && results.length === count) return results;
-  throw new ConnectionError("What answered is not a Waypost server.", "unexpected_answer");
 }
 
 function settle({ resolve, reject }: Waiting, result: BatchResult, answer: Answer<BatchAnswer>): void {

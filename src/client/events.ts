@@ -1,9 +1,9 @@
 // Events: record one or many, read one, list.
 import { ApiPromise } from "./api-promise.ts";
-import type { BatchAnswer, BatchParams } from "./batch.ts";
+import { checkBatchAnswer, type BatchAnswer, type BatchEvent, type BatchParams } from "./batch.ts";
 import { UsageError } from "./errors.ts";
 import { ListPromise, type Page } from "./list.ts";
-import type { RequestOptions } from "./options.ts";
+import { checkOptions, type RequestOptions } from "./options.ts";
 import { newIdempotencyKey, toJson, type Answer, type Call, type Send } from "./transport.ts";
 import type { Accepted, ListedEvent, Receipt, StoredEvent, TrackParams } from "./wire.ts";
 
@@ -44,12 +44,11 @@ export class Events {
   track(body: TrackParams, options: TrackOptions & { include: "receipt" }): ApiPromise<Accepted & { receipt: Receipt }>;
   track(body: TrackParams, options?: TrackOptions): ApiPromise<Accepted>;
   track(body: TrackParams, options: TrackOptions = {}): ApiPromise<Accepted> {
-    const { include } = options;
     return new ApiPromise(
       this.#call(options, () => ({
         method: "POST",
         path: PATH,
-        query: { include },
+        query: { include: options.include },
         body: toJson(body),
         isKeyed: true,
       })),
@@ -57,16 +56,8 @@ export class Events {
   }
 
   /** Records 1–500 events, at most 5 MiB; each has its own result, and one that is refused spoils no other. */
-  batch({ events }: BatchParams, options: RequestOptions = {}): ApiPromise<BatchAnswer> {
-    return new ApiPromise(
-      this.#call(options, () => ({
-        method: "POST",
-        path: BATCH_PATH,
-        body: toJson({
-          events: events.map((event) => ({ ...event, idempotencyKey: event.idempotencyKey ?? newIdempotencyKey() })),
-        }),
-      })),
-    );
+  batch(params: BatchParams, options: RequestOptions = {}): ApiPromise<BatchAnswer> {
+    return new ApiPromise(this.#batch(params, options));
   }
 
   /** Reads an event with its receipt, as soon as it was accepted. @throws NotFoundError */
@@ -82,13 +73,33 @@ export class Events {
 
   /** Lists events, newest first; an event is listed within about a second of being accepted. */
   list(params: ListEventsParams = {}, options: RequestOptions = {}): ListPromise<ListedEvent> {
-    const pageAt = (cursor: string | undefined) =>
-      this.#call<Page<ListedEvent>>(options, () => ({ method: "GET", path: PATH, query: { ...params, cursor } }));
-    return new ListPromise(pageAt(params.cursor), pageAt);
+    const pageAt = (query: ListEventsParams) =>
+      this.#call<Page<ListedEvent>>(options, () => {
+        checkOptions(query);
+        return { method: "GET", path: PATH, query: { ...query } };
+      });
+    return new ListPromise(pageAt(params), (cursor) => pageAt({ ...params, cursor }));
+  }
+
+  async #batch(params: BatchParams, options: RequestOptions): Promise<Answer<BatchAnswer>> {
+    let count = 0;
+    const answer = await this.#call<BatchAnswer>(options, () => {
+      const events = (params as BatchParams | undefined)?.events;
+      if (!Array.isArray(events)) throw new UsageError("invalid_body", "A batch needs a list of events.");
+      count = events.length;
+      // What is no event is told by its own result.
+      const keyed = (event: BatchEvent | null) => ({
+        ...event,
+        idempotencyKey: event?.idempotencyKey ?? newIdempotencyKey(),
+      });
+      return { method: "POST", path: BATCH_PATH, body: toJson({ events: events.map(keyed) }) };
+    });
+    return checkBatchAnswer(answer, count);
   }
 
   /** Whatever fails, also while the call is put together, is told by the promise. */
   async #call<T>(options: RequestOptions, call: () => Call): Promise<Answer<T>> {
+    checkOptions(options);
     return await this.#send<T>(call(), options);
   }
 }

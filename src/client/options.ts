@@ -70,6 +70,12 @@ export function settingsOf(client: ClientOptions, call: RequestOptions): Setting
   };
 }
 
+/** Refuses options that are `null` or no object, which code without types may pass. @throws UsageError */
+export function checkOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new UsageError("invalid_options", "Options and parameters must be an object, or left out.");
+}
+
 /**
  * Sets a header, its value as UTF-8, which is how the server reads it: most platforms send a character as one byte
  * and refuse those beyond U+00FF, workerd writes UTF-8 by itself.

@@ -74,7 +74,8 @@ export function newIdempotencyKey(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** Tells whether a value is an object that JSON writes with braces. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

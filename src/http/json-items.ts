@@ -12,6 +12,8 @@ export interface ListLimits {
   maxItems: number;
   /** Of each item; its bytes are those of its JSON text as it stands in the body, without the space around it. */
   item: BodyLimits;
+  /** A member of the items that says which one it is: a text there counts neither in their bytes nor in their keys. */
+  label?: string;
 }
 
 export interface SentItem {
@@ -60,15 +62,24 @@ export function itemsOf(
   }
   // Of a short body no item can be too long, and few bodies hold numbers that need a look at how they were written.
   const texts = isTooLong(text, limits.item.maxBytes) || mayHoldRoundedNumber(text) ? itemTexts(text, member) : null;
-  return list.map((value, i) => ({ value, issue: findIssue(value, texts?.[i] ?? "", limits.item) }));
+  return list.map((value, i) => ({ value, issue: findIssue(value, texts?.[i] ?? "", limits) }));
 }
 
 /** In this order, because a value that is too long or too deep costs more than it should in every later look. */
-function findIssue(value: Json, text: string, limits: BodyLimits): RequestIssue | null {
-  if (isTooLong(text, limits.maxBytes)) {
-    return { path: "item", message: `The item is larger than ${limits.maxBytes} bytes.` };
+function findIssue(
+  value: Json,
+  text: string,
+  { item, label }: Pick<ListLimits, "item" | "label">,
+): RequestIssue | null {
+  let counted = value;
+  let isOver = isTooLong(text, item.maxBytes);
+  if (label !== undefined && isJsonObject(value) && typeof value[label] === "string") {
+    const { [label]: _, ...others } = value;
+    counted = others;
+    isOver &&= isTooLong(withoutMember(text, label), item.maxBytes);
   }
-  return checkShape(value, limits, "item") ?? ofItem(findRoundedNumber(text));
+  if (isOver) return { path: "item", message: `The item is larger than ${item.maxBytes} bytes.` };
+  return checkShape(counted, item, "item") ?? ofItem(findRoundedNumber(text));
 }
 
 function ofItem(issue: RequestIssue | null): RequestIssue | null {
@@ -85,7 +96,6 @@ export function itemTexts(text: string, member: string): string[] {
   let depth = 0;
   /** Of the root: the last string there, which is the name of whatever opens next. */
   let name = "";
-  let itemAt = -1;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
@@ -93,20 +103,57 @@ export function itemTexts(text: string, member: string): string[] {
       if (depth === 1) name = text.slice(at, end + 1);
       at = end;
     } else if (code === OPEN_BRACKET || code === OPEN_BRACE) {
-      depth += 1;
-      if (depth === 2 && JSON.parse(name) === member) {
-        items = [];
-        itemAt = code === OPEN_BRACKET ? at + 1 : -1;
+      if (depth === 1 && JSON.parse(name) === member) {
+        const { parts, end } = partsAt(text, at);
+        items = code === OPEN_BRACKET ? parts.map((part) => part.trim()) : [];
+        at = end;
+      } else {
+        depth += 1;
       }
-    } else if (depth === 2 && itemAt !== -1 && (code === COMMA || code === CLOSE_BRACKET)) {
-      items.push(text.slice(itemAt, at).trim());
-      itemAt = code === COMMA ? at + 1 : -1;
-      if (code === CLOSE_BRACKET) depth -= 1;
     } else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) {
       depth -= 1;
     }
   }
   return items;
+}
+
+/**
+ * The JSON text of an object as it would have been sent without a member: without its name, its value, the space
+ * around them and one comma. Of members with one name it is the last, the one that counts. Everything else stays as it
+ * is, and so does a text that is no object's.
+ *
+ * @param text  JSON text, without space around it
+ */
+export function withoutMember(text: string, member: string): string {
+  if (!text.startsWith("{")) return text;
+  const { parts } = partsAt(text, 0);
+  const last = parts.findLastIndex((part) => nameOf(part) === member);
+  return last === -1 ? text : `{${parts.toSpliced(last, 1).join(",")}}`;
+}
+
+/** The texts between the commas of the list or object that opens there, and where it ends. */
+function partsAt(text: string, open: number): { parts: string[]; end: number } {
+  const parts: string[] = [];
+  let depth = 1;
+  let from = open + 1;
+  let at = from;
+  for (; depth > 0 && at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === OPEN_BRACKET || code === OPEN_BRACE) depth += 1;
+    else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth -= 1;
+    if (depth === 0 || (depth === 1 && code === COMMA)) {
+      parts.push(text.slice(from, at));
+      from = at + 1;
+    }
+  }
+  return { parts, end: at - 1 };
+}
+
+/** The name of an object's member; none where there is only space. */
+function nameOf(member: string): unknown {
+  const start = member.indexOf('"');
+  return start === -1 ? undefined : JSON.parse(member.slice(start, endOfString(member, start) + 1));
 }
 
 /** Where the string ends that begins at a quote. */

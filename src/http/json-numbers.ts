@@ -5,6 +5,8 @@ import type { Json } from "../domain/json.ts";
 /** Only a literal this long, or with an exponent of three digits, can be more than a double holds. */
 const SUSPICIOUS = /\d{16,}|[eE][+-]?\d{3,}/;
 
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
 const MESSAGE = "The number is more than a double can hold exactly; send it as a string.";
 
 /** Tells, quickly, that no number in a text can be more than a double holds; `true` = it has to be looked at. */
@@ -44,6 +46,17 @@ export function parseKeepingNumbers(text: string): Json {
     const source = context?.source ?? "";
     return typeof value === "number" && isRounded(source, value) ? source : value;
   }) as Json;
+}
+
+/**
+ * Reads a number that was sent as text.
+ *
+ * @returns the number; the text where a double cannot hold it, or where it is no number as JSON writes one
+ */
+export function numberOrText(text: string): number | string {
+  if (!JSON_NUMBER.test(text)) return text;
+  const value = Number(text);
+  return isRounded(text, value) ? text : value;
 }
 
 function isRounded(source: string, value: number): boolean {

@@ -10,6 +10,8 @@ export interface Exchanged {
   status: number;
   /** Names in lower case. */
   headers: Record<string, string>;
+  /** Of the body as it came, before it was decoded. */
+  bodyBytes: number;
   /** Decoded as the headers say. */
   text: string;
 }
@@ -58,7 +60,8 @@ function parse(bytes: Buffer): { exchanged: Exchanged; length: number } | null {
   const body = bodyAt(bytes, headLength + HEAD_END.length, status, headers);
   if (body === null) return null;
   const decoded = headers["content-encoding"] === "gzip" ? gunzipSync(body.content) : body.content;
-  return { exchanged: { status, headers, text: decoded.toString("utf8") }, length: body.end };
+  const text = decoded.toString("utf8");
+  return { exchanged: { status, headers, bodyBytes: body.content.byteLength, text }, length: body.end };
 }
 
 function bodyAt(

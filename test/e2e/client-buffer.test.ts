@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   BufferError,
+  UsageError,
   Waypost,
   type BatchEvent,
   type BufferOptions,
@@ -196,6 +197,39 @@ describe("a result", () => {
     process.off("unhandledRejection", unhandled);
     expect(onError.mock.calls).toMatchObject([[{ status: 401 }, { ...anEvent("lost"), idempotencyKey: "mine" }]]);
     expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, () => void]>([
+    [
+      "throws",
+      () => {
+        throw new Error("wp_sk_secret in what onError threw");
+      },
+    ],
+    ["rejects", async () => await Promise.reject(new Error("wp_sk_secret in what onError threw"))],
+  ])("is its promise's alone when onError %s: one line says so, and the program goes on", async (_, onError) => {
+    const unhandled = vi.fn<(error: unknown) => void>();
+    const said = vi.spyOn(console, "error").mockReturnValue(undefined);
+    process.on("unhandledRejection", unhandled);
+    const { buffer } = aBuffer([refusal(401, "unauthorized"), takesAll], { onError });
+    const lost = buffer.track(anEvent("lost"));
+    await buffer.flush();
+    await expect(lost).rejects.toMatchObject({ status: 401 });
+    const next = buffer.track(anEvent("next"));
+    await buffer.flush();
+    expect(await next).toEqual(ACCEPTED);
+    vi.useRealTimers();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+    expect(said.mock.calls).toEqual([["waypost: the buffer's onError failed; what it threw was ignored."]]);
+    said.mockRestore();
+  });
+
+  it("is the promise's, too, of an event that is tracked with null for its options", async () => {
+    const { buffer } = aBuffer();
+    await expect(buffer.track(anEvent(), null as never)).rejects.toBeInstanceOf(UsageError);
+    expect(buffer.pending).toBe(0);
   });
 
   it("is an unhandled rejection where nobody is told", async () => {

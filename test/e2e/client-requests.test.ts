@@ -190,6 +190,27 @@ describe("what cannot be sent", () => {
     expect(asked).toEqual([]);
   });
 
+  /** Calls as code without types makes them; each has to answer a promise. */
+  const untyped = {
+    "track with null for its options": ({ events }: client.Waypost["v1"]) => events.track(EVENT, null as never),
+    "batch of nothing": ({ events }: client.Waypost["v1"]) => events.batch(undefined as never),
+    "batch of null": ({ events }: client.Waypost["v1"]) => events.batch(null as never),
+    "batch without events": ({ events }: client.Waypost["v1"]) => events.batch({} as never),
+    "batch of what is no list": ({ events }: client.Waypost["v1"]) => events.batch({ events: EVENT } as never),
+    "batch with null for its options": ({ events }: client.Waypost["v1"]) =>
+      events.batch({ events: [EVENT] }, null as never),
+    "retrieve with null for its options": ({ events }: client.Waypost["v1"]) => events.retrieve("id", null as never),
+    "list of null": ({ events }: client.Waypost["v1"]) => events.list(null as never),
+    "list with null for its options": ({ events }: client.Waypost["v1"]) => events.list({}, null as never),
+  };
+
+  it.each(Object.entries(untyped))("is a %s: the promise rejects, and nothing is thrown", async (_, call) => {
+    const { fetch, asked } = scriptedFetch(accepted());
+    const error = await outcomeOf<unknown>(call(clientOf(fetch).v1));
+    expect(error).toBeInstanceOf(client.UsageError);
+    expect(asked).toEqual([]);
+  });
+
   it.each(["", ".", "..", "a/b", "a?b"])("is the event id %j", async (id) => {
     const { fetch, asked } = scriptedFetch(accepted());
     expect(await outcomeOf(clientOf(fetch).v1.events.retrieve(id))).toMatchObject({ code: "invalid_event_id" });
@@ -510,6 +531,43 @@ describe("a batch", () => {
       results: [{ index: 0, status: "accepted" }, { index: 1 }],
       summary: { accepted: 2 },
     });
+  });
+});
+
+/** What no Waypost server answers to a batch of one event. */
+const UNEXPECTED = {
+  "a result that is null": [null],
+  "a result that is a text": ["accepted"],
+  "a result without a status": [{ index: 0, ...ACCEPTED }],
+  "a status that nobody knows": [{ index: 0, status: "queued", ...ACCEPTED }],
+  "a status that objects have by nature": [{ index: 0, status: "constructor", ...ACCEPTED }],
+  "an accepted event without an id": [{ index: 0, status: "accepted" }],
+  "a conflict without its error": [{ index: 0, status: "conflict" }],
+  "an error that is null": [{ index: 0, status: "invalid", error: null }],
+  "an error without a code": [{ index: 0, status: "invalid", error: { message: "No." } }],
+  "an error in what was accepted": [{ index: 0, status: "accepted", ...ACCEPTED, error: { error: "x", message: "y" } }],
+  "the result of another event": [{ index: 1, status: "accepted", ...ACCEPTED }],
+  "a result too few": [],
+  "a result too many": [0, 1].map((index) => ({ index, status: "accepted", ...ACCEPTED })),
+  "no list of results": { 0: { index: 0, status: "accepted", ...ACCEPTED } },
+};
+
+describe("an answer to a batch", () => {
+  it.each(Object.entries(UNEXPECTED))("with %s is no Waypost server's", async (_, results) => {
+    const { fetch, asked } = scriptedFetch(Response.json({ results, summary: {} }));
+    const error = await outcomeOf(clientOf(fetch).v1.events.batch({ events: [EVENT] }));
+    expect(error).toBeInstanceOf(client.ConnectionError);
+    expect(error).toMatchObject({ code: "unexpected_answer" });
+    expect(asked).toHaveLength(1);
+  });
+
+  it.each(Object.entries(UNEXPECTED))("with %s is the buffered event's error", async (_, results) => {
+    const { fetch } = scriptedFetch(Response.json({ results, summary: {} }));
+    const buffer = clientOf(fetch).buffer();
+    const result = outcomeOf(buffer.track(EVENT));
+    await buffer.flush();
+    expect(await result).toBeInstanceOf(client.ConnectionError);
+    expect(await result).toMatchObject({ code: "unexpected_answer" });
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findRoundedNumber } from "../../src/http/json-numbers.ts";
+import { findRoundedNumber, numberOrText } from "../../src/http/json-numbers.ts";
 
 describe("a number in a body", () => {
   it.each([
@@ -44,4 +44,22 @@ describe("a number in a body", () => {
   it("is not looked for inside strings", () => {
     expect(findRoundedNumber('{"data":"9007199254740993 1e400"}')).toBeNull();
   });
+});
+
+describe("a number that was sent as text", () => {
+  it.each([
+    ["0", 0],
+    ["-12.50", -12.5],
+    ["1e3", 1_000],
+    ["9007199254740992", 9_007_199_254_740_992],
+  ])("is the number when a double holds it: %s", (text, number) => {
+    expect(numberOrText(text)).toBe(number);
+  });
+
+  it.each(["", " 1", "007", "+1", "1.", ".5", "0x10", "Infinity", "9007199254740993", "1e400", "much"])(
+    "stays text otherwise: %j",
+    (text) => {
+      expect(numberOrText(text)).toBe(text);
+    },
+  );
 });

@@ -2,15 +2,18 @@
 // how what cannot be taken of a call that succeeds is kept.
 import { callCell } from "../../cell/cell-client.ts";
 import type { AcceptCommand, AcceptOutcome } from "../../cell/command.ts";
-import { MAX_REJECTED_PAYLOAD_BYTES, type RejectedEvent } from "../../cell/rejected-events.ts";
+import type { RejectedEvent } from "../../cell/rejected-events.ts";
+import { commandCharacters, MAX_SLICE_COMMANDS, slicesOf } from "../accept-slices.ts";
 import { REJECTED_EVENTS_HEADER } from "../answer-fields.ts";
 import { askCell, workspaceOf } from "../cell-access.ts";
 import type { HttpContext } from "../context.ts";
 import { Failure, outboxFull } from "../errors.ts";
 
-/** Of one transaction: the cell answers nobody else meanwhile. */
-const SLICE_EVENTS = 100;
-const SLICE_CHARACTERS = 2_000_000;
+/** Rejected events are only written down: far more of them are one transaction. */
+const SLICE_REJECTED_EVENTS = 2_500;
+
+/** Our keys, wherever they stand in a text. */
+const KEYS = /wp_(sk|wk)_[0-9A-Za-z]+/g;
 
 /** What became of a vendor's event; everything else fails the whole call, which the client then repeats. */
 export type VendorOutcome = Exclude<AcceptOutcome, { kind: "conflict" | "outbox_full" }>;
@@ -41,14 +44,15 @@ export function vendorCommand(
 /**
  * Accepts events in order. Counts as one request at the rate that the context holds.
  *
+ * @param commands  made one by one where they are large together: no more than a slice of them is held at once
  * @returns one outcome each
  * @throws Failure `unauthorized`, `rate_limited` or `unavailable`: events before the one that failed may be accepted
  */
-export async function acceptAll(c: HttpContext, commands: readonly AcceptCommand[]): Promise<VendorOutcome[]> {
+export async function acceptAll(c: HttpContext, commands: Iterable<AcceptCommand>): Promise<VendorOutcome[]> {
   const caller = c.get("caller");
   const outcomes: VendorOutcome[] = [];
   let rule = c.get("rateRule") ?? null;
-  for (const slice of slicesOf(commands)) {
+  for (const slice of slicesOf(commands, MAX_SLICE_COMMANDS, commandCharacters)) {
     const counted = rule;
     const answer = await callCell(c.env, workspaceOf(c), (cell) => cell.acceptAtRate(caller, slice, counted));
     c.set("callerChecked", true);
@@ -63,12 +67,19 @@ export async function acceptAll(c: HttpContext, commands: readonly AcceptCommand
   return outcomes;
 }
 
-/** Keeps what was not taken of a call that is answered with success, and says in a header how many. */
-export async function keepRejected(c: HttpContext, events: readonly RejectedEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  const kept = events.map((event) => ({ ...event, payloadJson: withinBound(event.payloadJson) }));
-  await askCell(c, (cell, caller) => cell.keepRejected(caller, kept));
-  c.header(REJECTED_EVENTS_HEADER, String(events.length));
+/**
+ * Keeps what was not taken of a call that is answered with success, and says in a header how many.
+ *
+ * @param events  made one by one where they are large together, as commands are
+ */
+export async function keepRejected(c: HttpContext, events: Iterable<RejectedEvent>): Promise<void> {
+  let count = 0;
+  for (const slice of slicesOf(events, SLICE_REJECTED_EVENTS, ({ payloadJson }) => payloadJson?.length ?? 0)) {
+    const kept = slice.map((event) => ({ ...event, payloadJson: withoutKeys(event.payloadJson) }));
+    await askCell(c, (cell, caller) => cell.keepRejected(caller, kept));
+    count += kept.length;
+  }
+  if (count > 0) c.header(REJECTED_EVENTS_HEADER, String(count));
 }
 
 function takenOrFail(outcome: AcceptOutcome): VendorOutcome {
@@ -78,29 +89,7 @@ function takenOrFail(outcome: AcceptOutcome): VendorOutcome {
   return outcome;
 }
 
-/** Cuts commands, in order, into what one transaction takes. */
-export function slicesOf(commands: readonly AcceptCommand[]): AcceptCommand[][] {
-  const slices: AcceptCommand[][] = [];
-  let slice: AcceptCommand[] = [];
-  let characters = 0;
-  for (const command of commands) {
-    const size = charactersOf(command);
-    if (slice.length > 0 && (slice.length === SLICE_EVENTS || characters + size > SLICE_CHARACTERS)) {
-      slices.push(slice);
-      slice = [];
-      characters = 0;
-    }
-    slice.push(command);
-    characters += size;
-  }
-  return slice.length === 0 ? slices : [...slices, slice];
-}
-
-function charactersOf({ dataJson, propertiesJson, listEditsJson }: AcceptCommand): number {
-  return [dataJson, propertiesJson, listEditsJson].reduce((sum, text) => sum + (text?.length ?? 0), 0);
-}
-
-function withinBound(payloadJson: string | null): string | null {
-  if (payloadJson === null) return null;
-  return new TextEncoder().encode(payloadJson).byteLength > MAX_REJECTED_PAYLOAD_BYTES ? null : payloadJson;
+/** A key that somebody put into an event opens a door for whoever reads it: it is no part of what is kept. */
+function withoutKeys(payloadJson: string | null): string | null {
+  return payloadJson?.replace(KEYS, "wp_$1_removed") ?? null;
 }

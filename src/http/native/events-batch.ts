@@ -8,6 +8,7 @@ import { claimsFor, type KeyClaim } from "../../crypto/claim.ts";
 import type { RequestIssue, WaypostError } from "../../domain/errors.ts";
 import { isJsonObject } from "../../domain/json.ts";
 import { err, type Result } from "../../domain/result.ts";
+import { commandCharacters, MAX_SLICE_COMMANDS, slicesOf } from "../accept-slices.ts";
 import { count } from "../answer-fields.ts";
 import { workspaceOf } from "../cell-access.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
@@ -25,12 +26,12 @@ import { commandOf, fingerprinted, trackRequest } from "./track-request.ts";
 const MAX_BATCH_ITEMS = 500;
 
 /** Limits of a batch. @see docs/errors.md#limits */
-const BATCH_LIMITS: ListLimits = { maxBytes: 5 * 1024 * 1024, maxItems: MAX_BATCH_ITEMS, item: NATIVE_LIMITS };
-
-/** What one transaction takes: while it runs, every other request of the workspace waits. */
-const MAX_SLICE_ITEMS = 100;
-/** Texts of one slice's commands. A call to an object carries 32 MiB at most, two bytes a character. */
-const MAX_SLICE_CHARACTERS = 2 * 1024 * 1024;
+const BATCH_LIMITS: ListLimits = {
+  maxBytes: 5 * 1024 * 1024,
+  maxItems: MAX_BATCH_ITEMS,
+  item: NATIVE_LIMITS,
+  label: "idempotencyKey",
+};
 
 /** Issues told of one item: of five hundred items all together still make an answer that can be sent. */
 const MAX_ITEM_ISSUES = 10;
@@ -39,7 +40,16 @@ const batchQuery = v.object({
   dryRun: v.optional(v.literal("false", "A batch cannot be run dry: leave it out.")),
 });
 
-const batchItem = v.object({ idempotencyKey: shortText, ...trackRequest.entries });
+/** HTTP takes white space off the ends of a header: kept here, a key would be another one than in the single call. */
+const batchKey = v.pipe(
+  shortText,
+  v.check(
+    (key) => !/^[\t\n\r ]|[\t\n\r ]$/.test(key),
+    "Must not begin or end with white space: a header would lose it.",
+  ),
+);
+
+const batchItem = v.object({ idempotencyKey: batchKey, ...trackRequest.entries });
 
 const batchRequest = v.object({
   events: v.pipe(v.array(batchItem), v.minLength(1), v.maxLength(MAX_BATCH_ITEMS)),
@@ -116,28 +126,18 @@ async function acceptItems(c: HttpContext, items: readonly SentItem[]): Promise<
   const { ledgerSecrets } = c.get("services");
   const workspaceId = workspaceOf(c);
   const results: ItemResult[] = [];
-  let slice: Place[] = [];
-  let characters = 0;
-  const accept = async (): Promise<void> => {
-    if (slice.length > 0) await acceptSlice(c, slice, results);
-    slice = [];
-    characters = 0;
-  };
-
-  for (const [index, item] of items.entries()) {
-    const command = commandOfItem(item, (key, request) =>
-      claimsFor(ledgerSecrets, "events.track", workspaceId, key, fingerprinted(request)),
-    );
-    if (!command.ok) {
-      results[index] = refused(index, { code: "invalid_request", issues: command.error });
-      continue;
+  function* places(): Generator<Place> {
+    for (const [index, item] of items.entries()) {
+      const command = commandOfItem(item, (key, request) =>
+        claimsFor(ledgerSecrets, "events.track", workspaceId, key, fingerprinted(request)),
+      );
+      if (command.ok) yield { index, command: command.value };
+      else results[index] = refused(index, { code: "invalid_request", issues: command.error });
     }
-    const size = charactersOf(command.value);
-    if (slice.length === MAX_SLICE_ITEMS || characters + size > MAX_SLICE_CHARACTERS) await accept();
-    slice.push({ index, command: command.value });
-    characters += size;
   }
-  await accept();
+  for (const slice of slicesOf(places(), MAX_SLICE_COMMANDS, ({ command }) => commandCharacters(command))) {
+    await acceptSlice(c, slice, results);
+  }
   return results;
 }
 
@@ -194,10 +194,4 @@ function checkItem(value: unknown): Result<v.InferOutput<typeof batchItem>, Requ
     const more = { path: "item", message: "More is wrong with it: change what is told above first." };
     return err([...issues.slice(0, MAX_ITEM_ISSUES - 1), more]);
   }
-}
-
-/** About how long a command's texts are, those that may be long. */
-function charactersOf({ propertiesJson, dataJson, unredactedJson, redactedDataPaths }: AcceptCommand): number {
-  const texts = [propertiesJson, dataJson, unredactedJson, ...redactedDataPaths];
-  return texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
 }

@@ -4,9 +4,9 @@ import { callCell, CellUnavailable } from "../../cell/cell-client.ts";
 import type { AcceptCommand, AcceptOutcome } from "../../cell/command.ts";
 import { firstWinsClaims } from "../../crypto/claim.ts";
 import type { RequestIssue } from "../../domain/errors.ts";
-import { isJsonObject } from "../../domain/json.ts";
+import { commandCharacters, MAX_SLICE_COMMANDS, slicesOf } from "../accept-slices.ts";
 import { workspaceOf } from "../cell-access.ts";
-import { keepRejected, slicesOf } from "../compat/vendor-accept.ts";
+import { keepRejected } from "../compat/vendor-accept.ts";
 import type { HttpContext } from "../context.ts";
 import { Failure, outboxFull } from "../errors.ts";
 import type { SentItem } from "../json-items.ts";
@@ -76,7 +76,7 @@ async function acceptInSlices(c: HttpContext, commands: readonly AcceptCommand[]
   const caller = c.get("caller");
   const answers: AcceptOutcome[] = [];
   const isAnyTaken = (): boolean => answers.some(({ kind }) => kind === "accepted");
-  for (const slice of slicesOf(commands)) {
+  for (const slice of slicesOf(commands, MAX_SLICE_COMMANDS, commandCharacters)) {
     try {
       const answer = await callCell(c.env, workspaceOf(c), async (cell) => await cell.acceptMany(caller, slice));
       c.set("callerChecked", true);
@@ -93,12 +93,9 @@ async function acceptInSlices(c: HttpContext, commands: readonly AcceptCommand[]
   return answers;
 }
 
-/** As it was sent, less a key that has no business in it; nothing of what cannot be looked into. */
+/** As it was sent; nothing of what cannot be looked into. */
 function payloadOf({ value, issue }: SentItem): string | null {
-  if (issue !== null) return null;
-  if (!isJsonObject(value)) return JSON.stringify(value);
-  const { writeKey: _, ...others } = value;
-  return JSON.stringify(others);
+  return issue === null ? JSON.stringify(value) : null;
 }
 
 function toldOf(issues: readonly RequestIssue[]): string {

@@ -1,8 +1,7 @@
 // What a caller of the native doors is told when the cell did not accept an event.
 import type { AcceptOutcome } from "../../cell/command.ts";
 import type { WaypostError } from "../../domain/errors.ts";
-
-const OUTBOX_RETRY_SECONDS = 30;
+import { outboxFull } from "../errors.ts";
 
 /** The error that stands for an outcome other than `accepted`. */
 export function errorOf(outcome: Exclude<AcceptOutcome, { kind: "accepted" }>): WaypostError {
@@ -15,11 +14,7 @@ export function errorOf(outcome: Exclude<AcceptOutcome, { kind: "accepted" }>): 
         issues: [{ path: "profile.properties", message: "The profile would hold more than 512 KiB of properties." }],
       };
     case "outbox_full":
-      return {
-        code: "unavailable",
-        reason: "Too many events are waiting to be stored in the read model.",
-        retryAfterSeconds: OUTBOX_RETRY_SECONDS,
-      };
+      return outboxFull();
     case "profile_not_found":
     case "identity_conflict":
       // Only doors that ask for it are answered so; the native ones always resolve.

@@ -15,7 +15,7 @@ const rejectedEventAnswer = v.object({
   source: v.picklist(EVENT_SOURCES),
   reason: v.string(),
   message: v.string(),
-  /** As it was sent, less its keys; `null` when it was too large to keep. */
+  /** As it was sent, less its keys; `null` when it cannot be written as text again. */
   payload: v.unknown(),
 });
 

@@ -161,6 +161,12 @@ describe("references", () => {
   const ORDER: [string, Record<string, unknown>, string][] = [
     ["the conversation's own id first", { externalConversationId: "thread", conversationId, organizationId }, "thread"],
     ["then the conversation's UUID", { externalConversationId: " ", conversationId, organizationId }, conversationId],
+    [
+      "a UUID in lower case",
+      { conversationId: conversationId.toUpperCase(), organizationId: organizationId.toUpperCase() },
+      conversationId,
+    ],
+    ["an organization's UUID in lower case", { organizationId: organizationId.toUpperCase() }, organizationId],
     ["then the organization's own id", { externalOrganizationId: "org", organizationId }, "org"],
     ["then the organization's UUID", { externalOrganizationId: "", organizationId }, organizationId],
     ["set beside a user too", { externalUserId: "user-1", organizationId }, organizationId],

@@ -92,6 +92,26 @@ describe("sampling", () => {
     expect((await create(server, ofPair(droppedPair(), { insertId: "later", sampleRate: 1 }))).status).toBe(201);
   });
 
+  it(
+    requirement("an event that was stored is the answer also at a rate that would drop it by now", "A", OURS),
+    async () => {
+      const first = await created(server, ofPair(droppedPair(), { insertId: "stored", forceSample: true }));
+      for (const sampleRate of [0, RATE, 1]) {
+        const again = await create(server, ofPair(droppedPair(), { insertId: "stored", sampleRate }));
+        expect([again.status, JSON.parse(again.text)]).toEqual([200, { success: true, eventId: first }]);
+      }
+    },
+  );
+
+  it(requirement("an organizationId is one organization in either case", "A", OURS), async () => {
+    const drawn = Array.from({ length: 40 }, () => crypto.randomUUID());
+    for (const organizationId of drawn) {
+      const of = (id: string) => anEvent({ organizationId: id, sampleRate: 0.5 });
+      const [lower, upper] = [of(organizationId), of(organizationId.toUpperCase())];
+      expect((await create(server, upper)).status).toBe((await create(server, lower)).status);
+    }
+  });
+
   it(requirement("forceSample keeps an event at every rate", "D", REFERENCE), async () => {
     for (const sampleRate of [0, RATE, 1]) {
       const eventId = await created(server, ofPair(droppedPair(), { sampleRate, forceSample: true }));

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { call, readAll } from "../../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
+import { freshWorkspace } from "../fresh-workspace.ts";
 import { requirement } from "../requirement.ts";
 import {
   anAddress,
@@ -45,6 +46,7 @@ afterAll(async () => {
   await server.stop();
 });
 
+const as = (apiKey: string): DevServer => ({ ...server, dev: { ...server.dev, apiKey } });
 const eventOf = (metric: string, over: object = {}) => ({ metric: metricNamed(metric), ...over });
 const clientBulk = (item: Record<string, unknown>) => ({ data: item });
 
@@ -134,6 +136,47 @@ describe("bulk jobs", () => {
       });
     },
   );
+
+  it(
+    requirement("keeps every event of a job that is about nobody, however large they are together", "A", OURS),
+    async () => {
+      const { apiKey } = await freshWorkspace(server);
+      const metric = unique("metric");
+      const text = "x".repeat(100_000);
+      const profile = profileOf({ id: "01GDDKASAP8TKDDA2GRZDSVP4H", properties: { a: text, b: text, c: text } });
+      const events = Array.from({ length: 115 }, (_, i) => eventOf(metric, { unique_id: String(i) }));
+      const authorization = `Klaviyo-API-Key ${apiKey}`;
+      const answer = await taken(server, BULK_JOBS, bulkJob([bulkItem(events, profile)]), { authorization });
+      expect(answer.headers.get("x-rejected-events")).toBe("115");
+      const rejected = await readAll<Rejected>(as(apiKey), "/api/v1/rejected-events");
+      expect(rejected).toHaveLength(115);
+      expect(rejected[0]?.payload).toMatchObject({ profile: profile.data, event: { unique_id: "114" } });
+    },
+  );
+
+  it(
+    requirement("keeps an event of more than half a megabyte whole, when it turns out to be about nobody", "A", OURS),
+    async () => {
+      const { apiKey } = await freshWorkspace(server);
+      const texts = Array.from({ length: 40 }, (_, i) => [`t${i}`, "x".repeat(100_000)]);
+      const properties = Object.fromEntries(texts) as Record<string, string>;
+      const item = bulkItem([eventOf(unique("metric"), { properties })], profileOf({ id: "nobody" }));
+      await taken(server, BULK_JOBS, bulkJob([item]), { authorization: `Klaviyo-API-Key ${apiKey}` });
+      const [rejected] = await readAll<Rejected>(as(apiKey), "/api/v1/rejected-events");
+      expect(rejected?.payload).toMatchObject({ event: { properties } });
+    },
+  );
+
+  it(requirement("keeps no key that stands in an event, however deep", "A", OURS), async () => {
+    const { apiKey, writeKey } = await freshWorkspace(server);
+    const properties = { notes: [{ text: `use ${apiKey} or ${writeKey}.` }] };
+    const item = bulkItem([eventOf(unique("metric"), { properties })], profileOf({ id: "nobody" }));
+    await taken(server, BULK_JOBS, bulkJob([item]), { authorization: `Klaviyo-API-Key ${apiKey}` });
+    const [rejected] = await readAll<Rejected>(as(apiKey), "/api/v1/rejected-events");
+    expect(rejected?.payload).toMatchObject({
+      event: { properties: { notes: [{ text: "use wp_sk_removed or wp_wk_removed." }] } },
+    });
+  });
 
   it(requirement("takes a job without items", "A", OURS), async () => {
     expect((await send(server, BULK_JOBS, bulkJob([]))).status).toBe(202);

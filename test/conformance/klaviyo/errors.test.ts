@@ -1,5 +1,6 @@
 // Klaviyo's errors, field by field: every case with its code, title, detail and source.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { call } from "../../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
 import { freshKey } from "../fresh-workspace.ts";
 import { requirement, type Mark } from "../requirement.ts";
@@ -19,6 +20,7 @@ import {
   refused,
   SEEN,
   UUID,
+  type Refused,
   type SendOptions,
 } from "./calls.ts";
 
@@ -41,7 +43,7 @@ interface Case {
   status: number;
   /** The only error, less its id and what every error of its revision has. */
   error: Record<string, unknown>;
-  /** Sent at a revision whose errors have neither links nor meta. */
+  /** Told before the body was read: with neither links nor meta, as at the earliest revisions. */
   early?: boolean;
 }
 
@@ -143,6 +145,7 @@ const CASES: Case[] = [
     text: `answers ${body === "" ? "an empty body" : `the body ${body}`} as malformed`,
     mark: "A",
     body,
+    early: true,
     status: 400,
     error: {
       status: 400,
@@ -157,6 +160,7 @@ const CASES: Case[] = [
     mark: "A",
     body: nestedEvent(),
     options: () => ({ headers: { "content-encoding": "zstd" } }),
+    early: true,
     status: 400,
     error: { ...INVALID, detail: expect.any(String), source: { parameter: "content-encoding" } },
   },
@@ -165,6 +169,7 @@ const CASES: Case[] = [
     mark: "A",
     body: nestedEvent(),
     options: () => ({ revision: null }),
+    early: true,
     status: 400,
     error: {
       ...INVALID,
@@ -172,11 +177,12 @@ const CASES: Case[] = [
       source: { parameter: "revision" },
     },
   },
-  ...["2023", "yesterday", "2023-13-45"].map<Case>((revision) => ({
+  ...["2023", "yesterday", "2023-13-45", "2023-02-30"].map<Case>((revision) => ({
     text: `answers the malformed revision ${revision} with 400`,
     mark: "W",
     body: nestedEvent(),
     options: () => ({ revision }),
+    early: true,
     status: 400,
     error: { ...INVALID, detail: expect.any(String), source: { parameter: "revision" } },
   })),
@@ -185,6 +191,7 @@ const CASES: Case[] = [
     mark: "W",
     body: nestedEvent(),
     options: () => ({ revision: "2999-01-01" }),
+    early: true,
     status: 404,
     error: {
       status: 404,
@@ -230,6 +237,7 @@ const CASES: Case[] = [
     mark: "A",
     path: "/klaviyo/api/nothing",
     body: {},
+    early: true,
     status: 404,
     error: {
       status: 404,
@@ -243,6 +251,7 @@ const CASES: Case[] = [
     text: "answers more than 5 MB with 413",
     mark: "A",
     body: " ".repeat(5 * 1024 * 1024 + 1),
+    early: true,
     status: 413,
     error: {
       status: 413,
@@ -347,6 +356,15 @@ describe("credentials", () => {
       detail: "Your API key is missing required scopes: events:write",
     };
     expect([status, errors]).toEqual([403, [error]]);
+  });
+
+  it(requirement("answers another method with 405 and with neither links nor meta", "A", OURS), async () => {
+    const method = { method: "PUT", headers: { revision: NEWEST }, body: {}, key: "" };
+    const { status, text } = await call(server, CLIENT_BULK, method);
+    const { errors } = JSON.parse(text) as Pick<Refused, "errors">;
+    const error = { code: "method_not_allowed", title: "Method not allowed.", detail: expect.any(String) };
+    const about = { ...error, id: expect.stringMatching(UUID), status: 405, source: { pointer: "/data" } };
+    expect([status, errors]).toEqual([405, [about]]);
   });
 
   it(requirement("looks at the key before the revision and the body", "A", OURS), async () => {

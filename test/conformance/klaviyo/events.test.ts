@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { activateJourney, call } from "../../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
+import { exchange } from "../raw-exchange.ts";
 import { requirement } from "../requirement.ts";
 import {
   aJourneyOn,
@@ -101,6 +102,32 @@ describe("the event", () => {
   it(requirement("keeps value_currency beside the value", "D", "OpenAPI description, 2024-02-15"), async () => {
     const { data } = await kept(server, nestedEvent({ value: 9.99, value_currency: "USD" }));
     expect(data).toEqual({ value: 9.99, value_currency: "USD" });
+  });
+
+  it(requirement("takes a value that is a number written as text for the number", "A", OURS), async () => {
+    for (const [value, stored] of [
+      ["9.99", 9.99],
+      ["-1e3", -1_000],
+      ["007", "007"],
+      ["12345678901234567890", "12345678901234567890"],
+    ]) {
+      expect((await kept(server, nestedEvent({ value }))).data).toEqual({ value: stored });
+    }
+  });
+
+  it(requirement("answers with no byte of a body also to whom accepts compressed ones", "A", OURS), async () => {
+    const body = JSON.stringify(nestedEvent());
+    const { port } = new URL(server.baseUrl);
+    const head = [
+      `POST ${EVENTS} HTTP/1.1`,
+      `Host: 127.0.0.1:${port}`,
+      `Authorization: Klaviyo-API-Key ${server.dev.apiKey}`,
+      `revision: ${NEWEST}`,
+      "Accept-Encoding: gzip, deflate, br",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+    ];
+    const [answer] = await exchange(Number(port), `${head.join("\r\n")}\r\n\r\n${body}`);
+    expect([answer?.status, answer?.bodyBytes]).toEqual([202, 0]);
   });
 
   it(requirement("keeps a property called value, and the value as $value", "A", OURS), async () => {

@@ -154,6 +154,34 @@ describe("track", () => {
     expect(headers.get("ratelimit-limit")).toBe("3500");
   });
 
+  it(requirement("refuses a HEAD with 405, and stores nothing", "A", OURS), async () => {
+    for (const path of [TRACK, IDENTIFY]) {
+      const sent = tracked();
+      const data = encodeURIComponent(base64({ ...sent, properties: { $email: anAddress() } }));
+      const { status, headers, text } = await call(server, `${path}?data=${data}`, { method: "HEAD", key: "" });
+      expect([status, headers.get("allow"), text]).toEqual([405, "GET, POST", ""]);
+      expect(await countOf(server, sent["event"] as string)).toBe(0);
+    }
+  });
+
+  it(requirement("names the methods it takes to every other one", "A", OURS), async () => {
+    const { status, headers } = await call(server, TRACK, { method: "PUT", key: "", body: {} });
+    expect([status, headers.get("allow")]).toEqual([405, "GET, POST"]);
+  });
+
+  it(requirement("has no answer that may be cached", "A", OURS), async () => {
+    for (const data of [base64(tracked()), "%%%"]) {
+      const { headers } = await call(server, `${TRACK}?data=${encodeURIComponent(data)}`, { key: "" });
+      expect(headers.get("cache-control")).toBe("no-store");
+    }
+  });
+
+  it(requirement("takes a $value that is a number written as text for the number", "A", OURS), async () => {
+    const sent = tracked({ properties: { $value: "12.50" } });
+    expect(await get(TRACK, base64(sent))).toEqual(TAKEN);
+    expect((await eventsOf(server, sent["event"] as string))[0]?.data).toEqual({ value: 12.5 });
+  });
+
   it(requirement("writes nothing of a request's URL to its output", "A", OURS), async () => {
     const secret = unique("secret").replaceAll(" ", "");
     const data = base64(tracked({ properties: { secret } }));

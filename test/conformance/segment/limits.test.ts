@@ -113,6 +113,29 @@ describe("size", () => {
   );
 });
 
+describe("a batch's context", () => {
+  it(
+    requirement(
+      "is stored with each event, up to 5 MB of events; those after that are kept as rejected (event_too_large)",
+      "A",
+      OURS,
+    ),
+    async () => {
+      const call = (n: number): unknown => ({ type: "track", event: "e", userId: "u", properties: { n } });
+      const batch = Array.from({ length: 2_500 }, (_, n) => call(n));
+      const answer = await door.post("batch", { context: { filler: "x".repeat(32_000) }, batch });
+      expect(answer).toMatchObject(SUCCESS);
+      const rejected = await door.rejected();
+      expect(answer.headers.get("x-rejected-events")).toBe(String(rejected.length));
+      const stored = await door.stored();
+      expect(stored.length * 32_000).toBeLessThan(5_100_000);
+      expect(stored.length * 32_000).toBeGreaterThan(4_900_000);
+      expect(new Set(rejected.map(({ reason }) => reason))).toEqual(new Set(["event_too_large"]));
+      expect(rejected.map(({ payload }) => payload as unknown)).toEqual(batch.slice(stored.length));
+    },
+  );
+});
+
 describe("number", () => {
   const batchOf = (count: number): unknown => ({
     batch: Array.from({ length: count }, (_, n) => ({ type: "track", event: "e", userId: "u", properties: { n } })),

@@ -84,12 +84,23 @@ describe("claimed time", () => {
     ["no ISO 8601 text", "Tuesday"],
     ["a number", 1_354_408_212_984],
     ["a day that does not exist", "2012-13-41T00:00:00Z"],
+    ["a day that its month does not have", "2026-02-30T00:00:00Z"],
     ["null", null],
   ] as const) {
     it(requirement(`that is ${what} is ignored: it happened when it was received`, "A", OURS), async () => {
       expect(await agoOf({ timestamp, sentAt: "2012-12-02T00:30:12Z" })).toBe(0);
     });
   }
+  it(requirement("that cannot be read is kept in the context, beside what is there", "A", OURS), async () => {
+    const sent = {
+      timestamp: "2026-02-30T00:00:00Z",
+      sentAt: "just now",
+      context: { sentAt: "mine", ip: "192.0.2.1" },
+    };
+    await door.post("track", aTrack(sent));
+    const context = { timestamp: "2026-02-30T00:00:00Z", sentAt: "mine", ip: "192.0.2.1" };
+    expect((await door.storedOne()).data).toEqual({ context });
+  });
   it(requirement("is when it was received if a call claims none", "D", API), async () => {
     expect(await agoOf({ sentAt: "2012-12-02T00:30:12Z" })).toBe(0);
   });

@@ -207,7 +207,7 @@ describe("context and integrations", () => {
   it(requirement("a projectId is a credential, and kept nowhere", "A", OURS), async () => {
     const { writeKey } = server.dev;
     const event = await kept(server, aHit({ projectId: writeKey }));
-    await track(server, { projectId: writeKey, event: {} });
+    await track(server, { projectId: writeKey, event: { note: `the key is ${writeKey}` } });
     expect(JSON.stringify([event, await profileOf(server, event), await rejected(server)])).not.toContain(writeKey);
   });
 });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { get, issuesIn, keyOf } from "../../support/api.ts";
 import { countInCell } from "../../support/tables.ts";
-import { aWorkspace } from "../../support/workspace.ts";
+import { aWorkspace, track } from "../../support/workspace.ts";
 import { anItem, items, outcomes, postBatch, resultsOf, type ItemResult } from "./batch-calls.ts";
 
 const MAX_BATCH_BYTES = 5 * 1024 * 1024;
@@ -18,11 +18,16 @@ async function amongGoodOnes(itemText: string): Promise<ItemResult> {
   return results[1] as ItemResult;
 }
 
-/** An item of so many bytes of JSON text. */
-function itemOf(bytes: number): string {
+/** An event without its key, of so many bytes of JSON text: what the single call takes for a body. */
+function eventOf(bytes: number): string {
   const texts = Array.from({ length: 8 }, () => "x".repeat(32_000));
-  const item = anItem({ data: { texts, last: "" } });
-  return JSON.stringify({ ...item, data: { texts, last: "é".repeat(10) + "x".repeat(bytes - sizeOf(item) - 20) } });
+  const { idempotencyKey: _, ...event } = anItem({ data: { texts, last: "" } });
+  return JSON.stringify({ ...event, data: { texts, last: "é".repeat(10) + "x".repeat(bytes - sizeOf(event) - 20) } });
+}
+
+/** An item of so many bytes of JSON text besides its key. */
+function itemOf(bytes: number): string {
+  return eventOf(bytes).replace("{", `{"idempotencyKey":"${String(anItem()["idempotencyKey"])}",`);
 }
 
 function sizeOf(value: unknown): number {
@@ -34,10 +39,10 @@ function nested(levels: number): string {
   return "[".repeat(levels) + "]".repeat(levels);
 }
 
-/** An item with so many keys in all. */
+/** An item with so many keys in all, besides `idempotencyKey`. */
 function withKeys(count: number): string {
-  // idempotencyKey, event, profile, email, data
-  const data = Object.fromEntries(Array.from({ length: count - 5 }, (_, i) => [`k${i}`, 0]));
+  // event, profile, email, data
+  const data = Object.fromEntries(Array.from({ length: count - 4 }, (_, i) => [`k${i}`, 0]));
   return JSON.stringify(anItem({ data }));
 }
 
@@ -47,11 +52,20 @@ const withPaths = (count: number): string =>
 
 describe("an item of a batch", () => {
   it.each<[string, () => string]>([
-    ["of 256 KiB", () => itemOf(MAX_ITEM_BYTES)],
+    ["of 256 KiB besides its key", () => itemOf(MAX_ITEM_BYTES)],
+    [
+      "of 256 KiB besides a key that stands last, at length",
+      () =>
+        eventOf(MAX_ITEM_BYTES).replace(
+          /\}$/,
+          String.raw`, "idempotency\u004bey" : "${String.raw`\u006b`.repeat(200)}" }`,
+        ),
+    ],
     ["32 levels deep", () => withData(`{"a":${nested(30)}}`)],
-    ["with 1,000 keys", () => withKeys(1_000)],
+    ["with 1,000 keys besides its own", () => withKeys(1_000)],
     ["with a string of 32 KiB", () => JSON.stringify(anItem({ data: { text: LONGEST_STRING } }))],
     ["with 100 redacted paths", () => withPaths(100)],
+    ["with white space inside its key", () => JSON.stringify(anItem({ idempotencyKey: "a \t b" }))],
     ["with a key of 255 characters", () => JSON.stringify(anItem({ idempotencyKey: "k".repeat(255) }))],
     ["with the largest whole number", () => withData('{"n":9007199254740992}')],
   ])("%s is accepted", async (_, text) => {
@@ -67,6 +81,15 @@ describe("an item of a batch", () => {
     ["with a longer name in it", () => JSON.stringify(anItem({ data: { [`${LONGEST_STRING}x`]: 1 } })), "item"],
     ["with 101 redacted paths", () => withPaths(101), "redactedDataPaths"],
     ["with a longer key", () => JSON.stringify(anItem({ idempotencyKey: "k".repeat(256) })), "idempotencyKey"],
+    ["with a space before its key", () => JSON.stringify(anItem({ idempotencyKey: " k7" })), "idempotencyKey"],
+    ["with a space behind its key", () => JSON.stringify(anItem({ idempotencyKey: "k7 " })), "idempotencyKey"],
+    ["with a tab before its key", () => JSON.stringify(anItem({ idempotencyKey: "\tk7" })), "idempotencyKey"],
+    ["with a line's end behind its key", () => JSON.stringify(anItem({ idempotencyKey: "k7\r\n" })), "idempotencyKey"],
+    [
+      "with a key further in that is too much",
+      () => withKeys(999).replace('"k0":0', '"k0":{"idempotencyKey":1,"a":1}'),
+      "item",
+    ],
     ["with an empty key", () => JSON.stringify(anItem({ idempotencyKey: "" })), "idempotencyKey"],
     ["with half a character for a key", () => JSON.stringify(anItem({ idempotencyKey: "\ud83d" })), "idempotencyKey"],
     ["with U+0000 in its key", () => JSON.stringify(anItem({ idempotencyKey: "a\0" })), "idempotencyKey"],
@@ -114,6 +137,24 @@ describe("an item of a batch", () => {
     expect(
       outcomes((await postBatch(workspace, [{ ...batch[17], profile: { email: "new@example.com" } }])).body.results),
     ).toEqual(["accepted"]);
+  });
+
+  it("is told what is wrong with white space around its key", async () => {
+    const [result] = await resultsOf([anItem({ idempotencyKey: " k7 " })]);
+    expect(result?.error?.details?.issues).toEqual([
+      { path: "idempotencyKey", message: "Must not begin or end with white space: a header would lose it." },
+    ]);
+  });
+
+  it.each([
+    ["256 KiB", () => eventOf(MAX_ITEM_BYTES)],
+    ["1,000 keys", () => withKeys(1_000)],
+  ])("may be the single call's largest body, of %s, and is the same request", async (_, text) => {
+    const workspace = await aWorkspace();
+    const { idempotencyKey: __, ...event } = JSON.parse(text()) as Record<string, unknown>;
+    expect((await track(workspace, event, { key: "single" })).status).toBe(202);
+    const { results } = (await postBatch(workspace, [{ ...event, idempotencyKey: "single" }])).body;
+    expect(outcomes(results)).toEqual(["replayed"]);
   });
 
   it("is told of 10 issues at most", async () => {

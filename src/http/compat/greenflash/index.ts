@@ -2,8 +2,8 @@
 // An event may be about nobody: a conversation or an organization is found by its referenceId.
 // Source: Greenflash's API reference, "Create event"; what it leaves open: docs/moving-from/greenflash.md.
 import { Hono } from "hono";
-import { firstWinsClaims } from "../../../crypto/claim.ts";
-import { workspaceOf } from "../../cell-access.ts";
+import { firstWinsClaims, type KeyClaim } from "../../../crypto/claim.ts";
+import { askCell, workspaceOf } from "../../cell-access.ts";
 import type { HttpContext, HttpEnv } from "../../context.ts";
 import { Failure } from "../../errors.ts";
 import { useKey } from "../../middleware/credentials.ts";
@@ -37,16 +37,22 @@ async function create(c: HttpContext): Promise<Response> {
   // An empty text is what a client sends that has no id: taken for one, it would make all its events the same event.
   const insertId = sent.insertId === "" ? undefined : sent.insertId;
 
-  if (isSampledOut(workspaceId, sent)) {
-    const eventId = insertId === undefined ? newId() : sampledOutEventId(workspaceId, insertId);
-    return c.json({ success: true, eventId }, 200);
-  }
   const { ledgerSecrets } = c.get("services");
   const claims =
     insertId === undefined ? [] : firstWinsClaims(ledgerSecrets, "greenflash.event", workspaceId, insertId);
+  if (isSampledOut(workspaceId, sent)) {
+    const eventId = insertId === undefined ? newId() : await sampledOutAnswer(c, insertId, claims);
+    return c.json({ success: true, eventId }, 200);
+  }
   const [outcome] = await acceptAll(c, [commandOf(sent, body, claims)]);
   const { eventId, replayed } = acceptedOrFail(outcome);
   return c.json({ success: true, eventId }, replayed ? 200 : 201);
+}
+
+/** An event that was stored under the same insertId is the answer, whatever the rate has become since. */
+async function sampledOutAnswer(c: HttpContext, insertId: string, claims: KeyClaim[]): Promise<string> {
+  const stored = await askCell(c, async (cell, caller) => await cell.findAccepted(caller, claims));
+  return stored ?? sampledOutEventId(workspaceOf(c), insertId);
 }
 
 function acceptedOrFail(outcome: VendorOutcome | undefined): Extract<VendorOutcome, { kind: "accepted" }> {

@@ -11,7 +11,8 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/i;
 
 const text = v.string("Must be a string.");
-const uuid = v.pipe(text, v.regex(UUID, "Must be a UUID."));
+/** In lower case: two spellings are one id. */
+const uuid = v.pipe(text, v.regex(UUID, "Must be a UUID."), v.toLowerCase());
 /** An id of the caller's own; an empty one is taken for none. */
 const externalId = v.pipe(
   text,

@@ -20,7 +20,7 @@ const SCORE_OF = { positive: 1, negative: -1, neutral: 0 } as const satisfies Re
 export function commandOf(sent: CreateEvent, body: JsonObject, claims: KeyClaim[]): AcceptCommand {
   const { identities, warnings } = readIdentities({ externalId: sent.externalUserId });
   // Beside a user of the caller's own our id says nothing: two answers to one question would have to be compared.
-  const profileId = identities.externalId === undefined ? (sent.userId?.toLowerCase() ?? null) : null;
+  const profileId = identities.externalId === undefined ? (sent.userId ?? null) : null;
   return vendorCommand({
     source: "greenflash",
     people: "optional",

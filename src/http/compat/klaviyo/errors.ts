@@ -12,6 +12,15 @@ const META_SINCE = "2023-10-15";
 const LINKS_SINCE = "2024-02-15";
 const THROTTLED_LINK = "https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling#rate-limits";
 
+/** What opens an endpoint: a private key in a header, or a public one in the query. */
+export type Credential = "private_key" | "company_id";
+
+export interface ErrorStage {
+  credential: Credential;
+  /** Whether the body has not been read: what is wrong by then is told without `links` and `meta`. */
+  early: boolean;
+}
+
 type Source = { pointer: string } | { parameter: string };
 
 interface ErrorObject {
@@ -23,18 +32,24 @@ interface ErrorObject {
   links?: Record<string, string>;
 }
 
-/** Answers an error. */
-export function renderError(error: WaypostError, c: HttpContext): Response {
-  const status = STATUS_OF[error.code];
-  const revision = revisionOrNewest(c);
-  const errors = errorObjects(error, c, revision).map(({ links, ...shown }) => ({
-    id: crypto.randomUUID(),
-    status,
-    ...shown,
-    ...(links !== undefined && revision >= LINKS_SINCE ? { links } : {}),
-    ...(links !== undefined && revision >= META_SINCE ? { meta: {} } : {}),
-  }));
-  return c.body(JSON.stringify({ errors }), status, { ...headersOf(error), "content-type": CONTENT_TYPE });
+/** Answers errors of an endpoint, as far as its request has come. */
+export function errorsOf({ credential, early }: ErrorStage) {
+  return (error: WaypostError, c: HttpContext): Response => {
+    const status = STATUS_OF[error.code];
+    const revision = revisionOrNewest(c);
+    const errors = errorObjects(error, c, revision, credential).map(({ links, ...shown }) => {
+      // A refusal for the rate has them whenever it comes.
+      const carries = links !== undefined && (!early || error.code === "rate_limited");
+      return {
+        id: crypto.randomUUID(),
+        status,
+        ...shown,
+        ...(carries && revision >= LINKS_SINCE ? { links } : {}),
+        ...(carries && revision >= META_SINCE ? { meta: {} } : {}),
+      };
+    });
+    return c.body(JSON.stringify({ errors }), status, { ...headersOf(error), "content-type": CONTENT_TYPE });
+  };
 }
 
 /** Answers an error of `track` and `identify`: `0` when the request cannot be taken, a status when it may be later. */
@@ -43,7 +58,7 @@ export function renderLegacyError(error: WaypostError, c: HttpContext): Response
   return c.text("0", status === 429 || status >= 500 ? status : 200, headersOf(error));
 }
 
-function errorObjects(error: WaypostError, c: HttpContext, revision: string): ErrorObject[] {
+function errorObjects(error: WaypostError, c: HttpContext, revision: string, credential: Credential): ErrorObject[] {
   const about = (code: string, title: string, detail: string): ErrorObject[] => [
     { code, title, detail, source: { pointer: "/data" }, links: {} },
   ];
@@ -51,7 +66,7 @@ function errorObjects(error: WaypostError, c: HttpContext, revision: string): Er
     case "invalid_request":
       return error.issues.map(invalid);
     case "unauthorized":
-      return [unauthorized(c)];
+      return [unauthorized(c, credential)];
     case "insufficient_scope":
       return [
         {
@@ -102,8 +117,8 @@ function invalid({ path, message }: RequestIssue): ErrorObject {
   return { code: "invalid", title: "Invalid input.", detail: message, source, links: {} };
 }
 
-function unauthorized(c: HttpContext): ErrorObject {
-  if (c.req.path.startsWith("/klaviyo/client/")) {
+function unauthorized(c: HttpContext, credential: Credential): ErrorObject {
+  if (credential === "company_id") {
     return {
       code: "not_authenticated",
       title: "Authentication credentials were not provided.",

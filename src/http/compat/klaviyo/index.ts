@@ -4,6 +4,7 @@
 import { Hono } from "hono";
 import type { PeoplePolicy } from "../../../cell/command.ts";
 import type { RateRule } from "../../../cell/rate-windows.ts";
+import type { RejectedEvent } from "../../../cell/rejected-events.ts";
 import { firstWinsClaims, type KeyClaim } from "../../../crypto/claim.ts";
 import { identityDigests, identityKeys } from "../../../crypto/identity-digest.ts";
 import type { JsonObject } from "../../../domain/json.ts";
@@ -16,7 +17,7 @@ import { REJECTED_EVENTS_HEADER } from "../../answer-fields.ts";
 import type { Adapter } from "../adapter.ts";
 import { acceptAll, keepRejected, vendorCommand, type VendorOutcome } from "../vendor-accept.ts";
 import { readVendorObject } from "../vendor-body.ts";
-import { renderError, renderLegacyError } from "./errors.ts";
+import { errorsOf, renderLegacyError, type Credential } from "./errors.ts";
 import { IDENTIFY_EVENT, readIdentify, readLegacyRequest, readTrack } from "./legacy.ts";
 import { BODY_LIMITS } from "./limits.ts";
 import { RATES, showRate } from "./rates.ts";
@@ -27,6 +28,9 @@ import { commandOf } from "./translate.ts";
 /** Names what of a request was passed over although it succeeded. */
 const PARTIAL_FAILURE_HEADER = "x-klaviyo-partial-failure";
 
+/** Of the first API. */
+const LEGACY_METHODS: readonly string[] = ["GET", "POST"];
+
 const PROFILE_NOT_FOUND = "A profile with this id does not exist.";
 const PROFILE_TOO_LARGE = "The properties would make the profile larger than it may be.";
 
@@ -35,7 +39,8 @@ const routes = new Hono<HttpEnv>();
 export const klaviyo: Adapter = {
   path: "/klaviyo",
   routes,
-  renderError,
+  // Of a path that is none of the endpoints nobody knows what opens it.
+  renderError: errorsOf({ credential: "private_key", early: true }),
   finish: showRate,
   cors: {
     methods: ["GET", "POST", "OPTIONS"],
@@ -57,8 +62,8 @@ export const klaviyo: Adapter = {
 interface Endpoint {
   path: string;
   rate: RateRule;
-  /** Who calls: a server with a private key, or a browser with a public one. */
-  caller: "server" | "browser";
+  /** Who calls: a server with a private key, or a browser with a public one as `company_id`. */
+  credential: Credential;
   since?: Revision;
   read: (body: JsonObject, context: SchemaContext) => SentEvent[];
   /** Whether an event that cannot be taken is kept among the rejected ones, or fails the request. */
@@ -66,12 +71,12 @@ interface Endpoint {
 }
 
 const ENDPOINTS: Endpoint[] = [
-  { path: "/api/events", rate: RATES.events, caller: "server", read: readSingle, bulk: false },
-  { path: "/client/events", rate: RATES.clientEvents, caller: "browser", read: readSingle, bulk: false },
+  { path: "/api/events", rate: RATES.events, credential: "private_key", read: readSingle, bulk: false },
+  { path: "/client/events", rate: RATES.clientEvents, credential: "company_id", read: readSingle, bulk: false },
   {
     path: "/api/event-bulk-create-jobs",
     rate: RATES.bulkJobs,
-    caller: "server",
+    credential: "private_key",
     since: BULK_JOBS_SINCE,
     read: readBulkJob,
     bulk: true,
@@ -79,7 +84,7 @@ const ENDPOINTS: Endpoint[] = [
   {
     path: "/client/event-bulk-create",
     rate: RATES.clientBulk,
-    caller: "browser",
+    credential: "company_id",
     since: NESTED_SINCE,
     read: readClientBulk,
     bulk: true,
@@ -97,7 +102,16 @@ for (const [path, handle] of [
   ["/api/identify", identify],
 ] as const) {
   for (const spelling of [path, `${path}/`]) {
-    routes.on(["GET", "POST"], spelling, async (c) => {
+    routes.use(spelling, async (c, next) => {
+      // A GET stores something here, and what was stored is not to be answered from a cache.
+      c.header("cache-control", "no-store");
+      // The router would take a HEAD for a GET: whoever only looks at a link would have stored an event.
+      if (!LEGACY_METHODS.includes(c.req.method)) {
+        throw new Failure({ code: "method_not_allowed", allow: [...LEGACY_METHODS] });
+      }
+      await next();
+    });
+    routes.on([...LEGACY_METHODS], spelling, async (c) => {
       c.set("renderError", renderLegacyError);
       c.set("rateRule", RATES.legacy);
       await handle(c);
@@ -107,18 +121,23 @@ for (const [path, handle] of [
 }
 
 async function createEvents(c: HttpContext, endpoint: Endpoint): Promise<Response> {
+  const { credential } = endpoint;
+  c.set("renderError", errorsOf({ credential, early: true }));
   c.set("rateRule", endpoint.rate);
-  if (endpoint.caller === "server") useKey(c, "secret", privateKeyOf(c), ["events:write"]);
+  if (credential === "private_key") useKey(c, "secret", privateKeyOf(c), ["events:write"]);
   else useKey(c, "write", c.req.query("company_id") ?? "", ["events:write"]);
   const revision = readRevision(c, endpoint.since);
   const body = await readVendorObject(c.req.raw, BODY_LIMITS);
+  c.set("renderError", errorsOf({ credential, early: false }));
   const now = Date.now();
   const events = endpoint.read(body, { rules: rulesOf(revision), flat: revision < NESTED_SINCE, now });
   // What browsers send must not join two people: the key that they send it with is public.
-  const people = endpoint.caller === "server" ? "resolve" : "introduce";
+  const people = credential === "private_key" ? "resolve" : "introduce";
   await acceptEvents(c, events, { people, now, bulk: endpoint.bulk });
   if (events.some(({ profile }) => profile.phoneIgnored)) c.header(PARTIAL_FAILURE_HEADER, "phone_number");
-  return c.body(null, 202);
+  // The runtime compresses an answer without a content type for whoever accepts that, and an empty one is then twenty
+  // bytes of gzip: an encoding that is named is left alone.
+  return c.body(null, 202, { "content-encoding": "identity" });
 }
 
 async function track(c: HttpContext): Promise<void> {
@@ -172,13 +191,16 @@ async function keepUntaken(
   events: readonly SentEvent[],
   outcomes: readonly VendorOutcome[],
 ): Promise<void> {
-  const untaken = outcomes.flatMap((outcome, i) => {
-    if (outcome.kind === "accepted") return [];
-    const message = outcome.kind === "profile_not_found" ? PROFILE_NOT_FOUND : PROFILE_TOO_LARGE;
-    const payloadJson = JSON.stringify(events[i]?.payload ?? null);
-    return [{ source: "klaviyo" as const, reason: outcome.kind, message, payloadJson }];
-  });
-  await keepRejected(c, untaken);
+  await keepRejected(c, untakenOf(events, outcomes));
+}
+
+/** One by one: each says the profile again, and many that share a large one are far more than their request. */
+function* untakenOf(events: readonly SentEvent[], outcomes: readonly VendorOutcome[]): Generator<RejectedEvent> {
+  for (const [i, { kind: reason }] of outcomes.entries()) {
+    if (reason === "accepted") continue;
+    const message = reason === "profile_not_found" ? PROFILE_NOT_FOUND : PROFILE_TOO_LARGE;
+    yield { source: "klaviyo", reason, message, payloadJson: JSON.stringify(events[i]?.payload ?? null) };
+  }
 }
 
 function throwUnlessAccepted(outcome: VendorOutcome, profilePointer: string): void {

@@ -10,7 +10,7 @@ import { field, INVALID_PAYLOAD, missing, Problems } from "./json-api.ts";
 import { BODY_LIMITS, checkEventProperties } from "./limits.ts";
 import { readFlatProfile, type SentProfile } from "./profile.ts";
 import { LEGACY_RULES } from "./revision.ts";
-import { isMetricName, METRIC_NAME_RULE, type SentEvent } from "./schema.ts";
+import { isMetricName, METRIC_NAME_RULE, readValue, type SentEvent } from "./schema.ts";
 
 /** What an identified person is recorded as. */
 export const IDENTIFY_EVENT = "$identify";
@@ -48,7 +48,7 @@ export function readTrack(request: JsonObject, now: number): SentEvent {
     profile: profile as SentProfile,
     properties: withContext(withoutValue(properties), field(request, "ip")),
     timeSeconds,
-    value: field(properties, "$value") ?? null,
+    value: readValue(field(properties, "$value")),
     currency: null,
     uniqueId: typeof eventId === "string" || typeof eventId === "number" ? String(eventId) || null : null,
     backfill: false,

@@ -2,6 +2,7 @@
 // Source: the revisions of the vendor's OpenAPI description, 2022-10-17 to 2026-07-15.
 import type { HttpContext } from "../../context.ts";
 import { Failure } from "../../errors.ts";
+import { readInstant } from "../vendor-instants.ts";
 
 /** A version of the API, by its date: `2023-01-24`. Dates of this form sort as text. */
 export type Revision = string;
@@ -67,7 +68,7 @@ export function rulesOf(revision: Revision): RevisionRules {
 /** The date that a revision begins with, or `null`. */
 function dateOf(text: string): Revision | null {
   const date = REVISION.exec(text.trim())?.[1];
-  return date === undefined || Number.isNaN(Date.parse(date)) ? null : date;
+  return date === undefined || readInstant(date) === null ? null : date;
 }
 
 function malformed(message: string): Failure {

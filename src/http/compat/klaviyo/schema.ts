@@ -2,6 +2,7 @@
 // Source: the vendor's OpenAPI description, revisions 2022-10-17 to 2026-07-15. Fields that came later are taken at
 // every revision; `null` is a field that is not there.
 import { isJsonObject, type Json, type JsonObject } from "../../../domain/json.ts";
+import { numberOrText } from "../../json-numbers.ts";
 import { readDateTime, whyTimeIsRefused } from "./event-time.ts";
 import { field, INVALID_PAYLOAD, missing, Problems, readData, readResource, refuseUnknown } from "./json-api.ts";
 import { checkEventProperties, checkStrings, MAX_BULK_EVENTS, MAX_METRIC_NAME_CHARACTERS } from "./limits.ts";
@@ -146,8 +147,8 @@ function readEventFields(
   const refused = timeSeconds === null ? null : whyTimeIsRefused(timeSeconds, rules.earliestYear, now);
   if (refused !== null) problems.add(at("time"), refused);
 
-  const value = field(attributes, "value") ?? null;
-  // A number that a double cannot hold has become text.
+  const value = readValue(field(attributes, "value"));
+  // A number that a double cannot hold is text.
   const isNumber = value === null || typeof value === "number" || (typeof value === "string" && NUMBER.test(value));
   if (!isNumber) problems.add(at("value"), "The value must be a number.");
 
@@ -174,6 +175,11 @@ function readEventFields(
     uniqueId: uniqueText === "" ? null : uniqueText,
     backfill: backfill === true,
   };
+}
+
+/** An event's value: a number also where it was sent as text, so that conditions can compare it. */
+export function readValue(value: Json | undefined): Json {
+  return typeof value === "string" ? numberOrText(value) : (value ?? null);
 }
 
 function readMetric(attributes: JsonObject, flat: boolean, pointer: string, problems: Problems): string | null {

@@ -2,10 +2,8 @@
 // by its own clock; how long ago that was is right even where the clock is not.
 // Source: Segment HTTP API, 2025-11-07: timestamp = receivedAt − (sentAt − originalTimestamp).
 import type { Json } from "../../../domain/json.ts";
+import { readInstant } from "../vendor-instants.ts";
 
-/** A date alone, or with a time; without an offset it is UTC. Date.parse alone would take "1" for a year. */
-const ISO_8601 = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/i;
-const HAS_TIME_WITHOUT_OFFSET = /[T ][\d:.,]+$/i;
 const ISO_LENGTH = "0000-00-00T00:00:00.000Z".length;
 
 export interface ClaimedTimes {
@@ -29,13 +27,14 @@ export function occurredAtOf({ happened, sent }: ClaimedTimes, receivedAt: numbe
   return corrected ?? writtenInstant(original);
 }
 
+/** Whether something is claimed and no instant: no ISO 8601 text, or a day that its month does not have. */
+export function isUnreadable(value: Json | undefined): value is Json {
+  return value !== undefined && value !== null && value !== "" && instantMs(value) === null;
+}
+
 function instantMs(value: Json | undefined): number | null {
-  if (typeof value !== "string") return null;
-  const text = value.trim();
-  if (!ISO_8601.test(text)) return null;
-  const iso = text.toUpperCase().replace(" ", "T").replace(",", ".");
-  const ms = Date.parse(HAS_TIME_WITHOUT_OFFSET.test(iso) ? `${iso}Z` : iso);
-  return Number.isNaN(ms) ? null : ms;
+  const instant = typeof value === "string" ? readInstant(value.trim()) : null;
+  return instant === null ? null : Date.parse(instant);
 }
 
 /** `null` outside the years 0000–9999. */

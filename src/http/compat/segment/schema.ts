@@ -12,6 +12,11 @@ export type CallType = (typeof CALL_TYPES)[number];
 export const MAX_CALL_BYTES = 32 * 1024;
 /** "500KB per request", likewise. */
 export const MAX_BATCH_BYTES = 500 * 1024;
+/**
+ * Of a batch's events together as they are stored, each with the batch's own context, as JSON text: ten times what a
+ * batch may be. Without a bound 2,500 small events under a large context would be 80 MB.
+ */
+export const MAX_MERGED_CHARACTERS = 5_000_000;
 /** "2500 events per batch". */
 export const MAX_BATCH_EVENTS = 2_500;
 /** "messageId < 100 characters". */

@@ -3,11 +3,21 @@
 import type { AcceptCommand } from "../../../cell/command.ts";
 import type { RejectedEvent } from "../../../cell/rejected-events.ts";
 import type { Json } from "../../../domain/json.ts";
+import { err, type Result } from "../../../domain/result.ts";
+import { commandCharacters } from "../../accept-slices.ts";
 import { REJECTED_EVENTS_HEADER } from "../../answer-fields.ts";
 import { workspaceOf } from "../../cell-access.ts";
 import type { HttpContext } from "../../context.ts";
 import { acceptAll, keepRejected, type VendorOutcome } from "../vendor-accept.ts";
-import { isShallow, MAX_BATCH_EVENTS, readCall, type BatchDefaults, type CallType, type Rejection } from "./schema.ts";
+import {
+  isShallow,
+  MAX_BATCH_EVENTS,
+  MAX_MERGED_CHARACTERS,
+  readCall,
+  type BatchDefaults,
+  type CallType,
+  type Rejection,
+} from "./schema.ts";
 import { translate, type Reception } from "./translate.ts";
 
 /** Of calls past a batch's bound, how many are kept each for itself; the rest is kept together. */
@@ -22,10 +32,10 @@ const PROFILE_TOO_LARGE: Rejection = {
   message: "The traits would make the profile larger than it may be.",
 };
 
-interface TakenCall {
-  sent: Json;
-  command: AcceptCommand;
-}
+const MERGED_TOO_LARGE: Rejection = {
+  reason: "event_too_large",
+  message: `With the batch's context its earlier events fill the ${MAX_MERGED_CHARACTERS} characters a batch may become.`,
+};
 
 /**
  * Takes calls in order.
@@ -45,21 +55,31 @@ export async function takeCalls(
     workspaceId: workspaceOf(c),
     ledgerSecrets: c.get("services").ledgerSecrets,
   };
-  const taken: TakenCall[] = [];
+  /** The calls that became commands. */
+  const taken: Json[] = [];
   const rejected: RejectedEvent[] = [];
-  for (const sent of calls.slice(0, MAX_BATCH_EVENTS)) {
-    const call = readCall(sent, type, defaults);
-    const command = call.ok ? translate(call.value, reception) : call;
-    if (command.ok) taken.push({ sent, command: command.value });
-    else rejected.push(rejectedEvent(sent, command.error));
+  /** One by one: each command has the batch's context in it, and all of them together are not to be held. */
+  function* commands(): Generator<AcceptCommand> {
+    let merged = 0;
+    for (const sent of calls.slice(0, MAX_BATCH_EVENTS)) {
+      const command = merged < MAX_MERGED_CHARACTERS ? commandOf(sent) : err(MERGED_TOO_LARGE);
+      if (!command.ok) {
+        rejected.push(rejectedEvent(sent, command.error));
+        continue;
+      }
+      merged += commandCharacters(command.value);
+      taken.push(sent);
+      yield command.value;
+    }
   }
-  const outcomes = await acceptAll(
-    c,
-    taken.map(({ command }) => command),
-  );
+  function commandOf(sent: Json): Result<AcceptCommand, Rejection> {
+    const call = readCall(sent, type, defaults);
+    return call.ok ? translate(call.value, reception) : call;
+  }
+  const outcomes = await acceptAll(c, commands());
   outcomes.forEach((outcome, at) => {
     const rejection = rejectionOf(outcome);
-    if (rejection !== null) rejected.push(rejectedEvent(taken[at]?.sent ?? null, rejection));
+    if (rejection !== null) rejected.push(rejectedEvent(taken[at] ?? null, rejection));
   });
   const excess = calls.slice(MAX_BATCH_EVENTS);
   rejected.push(...excessOf(excess).map((sent) => rejectedEvent(sent, TOO_MANY)));

@@ -9,7 +9,7 @@ import type { IdentityKind, SentIdentities } from "../../../domain/profile.ts";
 import { err, ok, type Result } from "../../../domain/result.ts";
 import { vendorCommand } from "../vendor-accept.ts";
 import { readIdentities } from "../vendor-identities.ts";
-import { occurredAtOf } from "./occurred-at.ts";
+import { isUnreadable, occurredAtOf } from "./occurred-at.ts";
 import { objectOf, type CallType, type Rejection, type SegmentCall } from "./schema.ts";
 
 const EVENT_OF: Record<Exclude<CallType, "track">, string> = {
@@ -130,9 +130,15 @@ function ownFields(call: SegmentCall, ip: string | null): JsonObject {
   return Object.fromEntries(Object.entries(fields).filter((entry) => isSaid(entry)));
 }
 
-function contextOf({ context }: SegmentCall, ip: string | null): JsonObject {
+function contextOf({ context, timestamp, sentAt }: SegmentCall, ip: string | null): JsonObject {
   const wantsCallersIp = context["direct"] === true && (context["ip"] ?? null) === null;
-  return wantsCallersIp && ip !== null ? { ...context, ip } : context;
+  const withIp = wantsCallersIp && ip !== null ? { ...context, ip } : context;
+  // An instant that cannot be read is no reason to lose what was sent.
+  const unread = {
+    ...(isUnreadable(timestamp) ? { timestamp } : {}),
+    ...(isUnreadable(sentAt) ? { sentAt } : {}),
+  };
+  return { ...unread, ...withIp };
 }
 
 function isSaid(entry: [string, Json | undefined]): entry is [string, Json] {

@@ -64,9 +64,7 @@ async function take(c: HttpContext, body: JsonObject): Promise<Response> {
 }
 
 async function reject(c: HttpContext, body: JsonObject, refusal: Refusal): Promise<Response> {
-  // The project's id is the write key.
-  const { projectId: _key, ...payload } = body;
-  await keepRejected(c, [{ source: "segmentstream", ...refusal, payloadJson: JSON.stringify(payload) }]);
+  await keepRejected(c, [{ source: "segmentstream", ...refusal, payloadJson: JSON.stringify(body) }]);
   return c.body(null, 204);
 }
 

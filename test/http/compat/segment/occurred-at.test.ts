@@ -47,7 +47,7 @@ it.each([
   expect(occurredAtOf({ happened, sent: undefined }, RECEIVED_AT)).toBe(instant);
 });
 
-it.each(["", "1", "2012", "12/02/2012", "2012-12-02T25:00:00Z", "0000-01-01T00:00:00+23:00"])(
+it.each(["", "1", "2012", "12/02/2012", "2012-12-02T25:00:00Z", "2026-02-30", "0000-01-01T00:00:00+23:00"])(
   "passes over %j",
   (happened) => {
     expect(occurredAtOf({ happened, sent: undefined }, RECEIVED_AT)).toBeNull();
