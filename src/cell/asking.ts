@@ -65,7 +65,7 @@ export interface Explanation {
   clausesJson: string;
 }
 
-/** One version as a test against the past needs it. */
+/** One version as a test against the past, or a simulation, needs it. */
 export interface AskedVersion {
   journeyId: string;
   key: string;
@@ -73,6 +73,8 @@ export interface AskedVersion {
   definition: JourneyDefinition;
   /** The runaway limit of journeys that name none of their own. */
   workspaceLimit: EntryLimit | null;
+  /** The workspace's, an IANA name; `null` = it has none. */
+  timezone: string | null;
 }
 
 /** Who answers for an id now; `null` = nobody is there. */
@@ -91,6 +93,7 @@ export class Asking {
   readonly #enrollments: EnrollmentStore;
   readonly #guard: RunawayGuard;
   readonly #workspaceLimit: () => EntryLimit | null;
+  readonly #timezone: () => string | null;
 
   constructor(parts: {
     applier: EventApplier;
@@ -99,6 +102,7 @@ export class Asking {
     enrollments: EnrollmentStore;
     guard: RunawayGuard;
     workspaceLimit: () => EntryLimit | null;
+    timezone: () => string | null;
   }) {
     this.#applier = parts.applier;
     this.#journeys = parts.journeys;
@@ -106,6 +110,7 @@ export class Asking {
     this.#enrollments = parts.enrollments;
     this.#guard = parts.guard;
     this.#workspaceLimit = parts.workspaceLimit;
+    this.#timezone = parts.timezone;
   }
 
   /** Says what an event would do. Runs inside a transaction that is taken back, see {@link EventApplier.rehearse}. */
@@ -136,7 +141,8 @@ export class Asking {
     if (journey === null || (version !== null && version > journey.version)) return err({ code: "not_found" });
     const asked = version ?? journey.publishedVersion ?? journey.version;
     const { definition } = this.#journeys.version(journey.id, asked);
-    return ok({ ...named(journey), version: asked, definition, workspaceLimit: this.#workspaceLimit() });
+    const ofWorkspace = { workspaceLimit: this.#workspaceLimit(), timezone: this.#timezone() };
+    return ok({ ...named(journey), version: asked, definition, ...ofWorkspace });
   }
 
   /** Who answers for these ids now: for as many from the first one as a page may hold, and at least for one. */

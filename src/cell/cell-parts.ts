@@ -3,6 +3,7 @@ import type { EntryLimit } from "../domain/eligibility.ts";
 import { MonotonicIds } from "../domain/ids.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { Asking } from "./asking.ts";
+import { EnrollmentCommands } from "./enrollment-commands.ts";
 import { EnrollmentStore } from "./enrollment-store.ts";
 import { ErasureLane } from "./erasure-lane.ts";
 import { ErasureStore } from "./erasure-store.ts";
@@ -20,8 +21,11 @@ import { Quarantine } from "./quarantine.ts";
 import { RateWindows } from "./rate-windows.ts";
 import { RejectedEvents } from "./rejected-events.ts";
 import { RetentionLane } from "./retention-lane.ts";
+import { RunDriver } from "./run-driver.ts";
+import { RunPlans } from "./run-plans.ts";
 import { RunawayGuard } from "./runaway-guard.ts";
 import { TextParts } from "./text-parts.ts";
+import { TimersLane } from "./timers-lane.ts";
 import { WorkspaceStore } from "./workspace-store.ts";
 
 export type CellParts = ReturnType<typeof assembleCell>;
@@ -51,15 +55,29 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const erasures = new ErasureStore(sql);
   const people = new PersonResolver({ sql, profiles, enrollments, newId });
   const guard = new RunawayGuard(sql, () => workspace.runaway());
+  const plans = new RunPlans(journeys);
+  const timezone = (): string | null => workspace.get()?.timezone ?? null;
+  const driver = new RunDriver({ enrollments, profiles, plans, timezone, newId });
+  const enrollmentCommands = new EnrollmentCommands({ enrollments, profiles, journeys, plans, driver });
   const journeyCommands = new JourneyCommands({ journeys, guard, newId });
 
   // The greater of the two: counting may have gone beyond the outbox, and ids below it would never be counted.
   let lastEventId = [outbox.newestEventId() ?? "", workspace.lastEventIdAtStart].toSorted().at(-1) as string;
-  const applier = new EventApplier({ people, journeys, enrollments, guard, counts, outbox, newId, lastEventId });
+  const applier = new EventApplier({
+    people,
+    journeys,
+    enrollments,
+    driver,
+    guard,
+    counts,
+    outbox,
+    newId,
+    lastEventId,
+  });
   if (lastEventId !== "") eventIds.resumeAfter(lastEventId);
   const newEventId = (): string => (lastEventId = eventIds.next(Date.now(), random()));
   const workspaceLimit = (): EntryLimit | null => workspace.runaway();
-  const asking = new Asking({ applier, journeys, profiles, enrollments, guard, workspaceLimit });
+  const asking = new Asking({ applier, journeys, profiles, enrollments, guard, workspaceLimit, timezone });
   const journeyReplay = new JourneyReplay({ sql, journeys, profiles, enrollments, guard, applier, outbox });
 
   const flush = new FlushLane({
@@ -76,6 +94,8 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     transaction,
   });
   const erasure = new ErasureLane({ db, workspaceId: () => workspace.get()?.id ?? "", erasures, transaction });
+  const requestFlush = (): void => flush.request(Date.now());
+  const timers = new TimersLane({ enrollments, journeys, driver, transaction, requestFlush });
   const retention = new RetentionLane({
     db,
     ledger,
@@ -100,11 +120,14 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     people,
     enrollments,
     erasures,
+    enrollmentCommands,
+    driver,
     applier,
     asking,
     journeyReplay,
     newEventId,
     newId,
+    timers,
     flush,
     erasure,
     retention,
@@ -114,7 +137,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     },
     /** Reads again what is also kept in memory. */
     reload: (): void => {
-      const stores = [workspace, ledger, rejected, counts, journeys, profiles, enrollments, erasures, guard];
+      const stores = [workspace, ledger, rejected, counts, journeys, plans, profiles, enrollments, erasures, guard];
       for (const store of stores) store.reload();
     },
   };

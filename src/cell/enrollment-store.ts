@@ -1,61 +1,64 @@
-// Enrollments of this workspace, and the entry events their later steps read.
-import type { EnrollmentRow, EnrollmentStatus, TimelineEntry } from "../domain/enrollment.ts";
+// Enrollments of this workspace, and everything that has to change with one: its timer, what it listens to, counts,
+// the entry event its later steps read, its mark for D1.
+import { endRun } from "../domain/advance.ts";
+import type { EnrollmentRow, TimelineEntry } from "../domain/enrollment.ts";
 import { takePage, type ListPage } from "../domain/list-page.ts";
-import { splitText } from "../domain/text-parts.ts";
+import { packRun, timerOf, type Advanced, type Run, type RunEffect, type RunInput } from "../domain/run.ts";
+import { DeliveryStore } from "./delivery-store.ts";
 import { EnrollmentHistories } from "./enrollment-histories.ts";
+import { enrollmentOf, readModelRowOf, type Enrollment, type StoredEnrollment } from "./enrollment-row.ts";
+import { EntryEvents } from "./entry-events.ts";
 import type { Outbox } from "./outbox.ts";
+import { RunTimers } from "./run-timers.ts";
+import { RunWaits } from "./run-waits.ts";
 import type { TextParts } from "./text-parts.ts";
 
-export interface Enrollment {
-  id: string;
+export type { Enrollment } from "./enrollment-row.ts";
+
+const COLUMNS = "e.*, j.key AS journey_key, j.status AS journey_status";
+const SELECT = `SELECT ${COLUMNS} FROM enrollments e JOIN journeys j ON j.id = e.journey_id`;
+
+/** How an active run may end from outside. */
+export type EndStatus = Extract<RunInput, { kind: "end" }>["status"];
+
+/** Why a run ended beside the survivor's own. */
+const MERGED_DUPLICATE = "merged_duplicate";
+
+/** How much of the table one look for runs goes through. */
+const SCANNED_ROWS = 1_000;
+
+/** An enrollment that is made, before its run has done anything. */
+export type NewEnrollment = Pick<
+  Enrollment,
+  "id" | "journeyId" | "version" | "profileId" | "eventId" | "startedAt" | "keyDigest"
+>;
+
+/** Which active runs of a journey are meant; all that is present must hold. */
+export interface RunFilter {
   journeyId: string;
-  journeyKey: string;
-  version: number;
-  profileId: string;
-  eventId: string;
-  status: EnrollmentStatus;
-  reason: string | null;
-  stepId: string | null;
-  startedAt: number;
-  endedAt: number | null;
-  convertedAt: number | null;
-  timeline: TimelineEntry[];
-  rev: number;
-  /** A digest of what its journey counts it by; `null` = by the person alone. */
-  keyDigest: Uint8Array | null;
+  version?: number;
+  stepId?: string;
+  /** Unix milliseconds, exclusive. */
+  startedBefore?: number;
 }
-
-type StoredEnrollment = {
-  id: string;
-  journey_id: string;
-  journey_key: string;
-  version: number;
-  profile_id: string;
-  event_id: string;
-  status: EnrollmentStatus;
-  reason: string | null;
-  step_id: string | null;
-  started_at: number;
-  ended_at: number | null;
-  converted_at: number | null;
-  timeline: string;
-  rev: number;
-  key_digest: ArrayBuffer | null;
-};
-
-const SELECT = `SELECT e.*, j.key AS journey_key FROM enrollments e JOIN journeys j ON j.id = e.journey_id`;
 
 export class EnrollmentStore {
   readonly #sql: SqlStorage;
   readonly #outbox: Outbox;
-  readonly #parts: TextParts;
   readonly histories: EnrollmentHistories;
+  readonly timers: RunTimers;
+  readonly waits: RunWaits;
+  readonly entryEvents: EntryEvents;
+  readonly deliveries: DeliveryStore;
 
   constructor(sql: SqlStorage, outbox: Outbox, parts: TextParts) {
     this.#sql = sql;
     this.#outbox = outbox;
-    this.#parts = parts;
     this.histories = new EnrollmentHistories(sql);
+    this.timers = new RunTimers(sql);
+    this.waits = new RunWaits(sql);
+    this.entryEvents = new EntryEvents(sql, parts);
+    this.deliveries = new DeliveryStore(sql);
   }
 
   find(id: string): Enrollment | null {
@@ -82,56 +85,47 @@ export class EnrollmentStore {
       .one().starts;
   }
 
-  insert(enrollment: Omit<Enrollment, "journeyKey">): void {
+  /**
+   * Inserts an enrollment whose run has taken its first steps.
+   *
+   * @returns whether it holds its entry event
+   */
+  insert(enrollment: NewEnrollment, { run, timeline, effects }: Advanced): boolean {
     this.#sql.exec(
-      `INSERT INTO enrollments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO enrollments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       enrollment.id,
       enrollment.journeyId,
       enrollment.version,
       enrollment.profileId,
       enrollment.eventId,
-      enrollment.status,
-      enrollment.reason,
-      enrollment.stepId,
+      run.status,
+      run.reason,
+      run.stepId,
       enrollment.startedAt,
-      enrollment.endedAt,
-      enrollment.convertedAt,
-      JSON.stringify(enrollment.timeline),
-      enrollment.rev,
+      run.endedAt,
+      run.convertedAt,
+      JSON.stringify(timeline),
+      1,
       enrollment.keyDigest,
+      packRun(run),
     );
     this.histories.began(enrollment, enrollment.startedAt);
+    for (const effect of effects) this.#follow(enrollment, null, effect);
     this.#outbox.markChanged("enrollments", enrollment.id);
+    return run.status === "active" || effects.some(({ kind }) => kind === "deliver");
   }
 
-  /** Keeps an entry event's redacted data for the runs it started. */
-  keepEntryEvent(eventId: string, event: string, dataJson: string | null, runs: number): void {
-    const parts = dataJson === null ? [] : splitText(dataJson);
-    this.#parts.put("entry_event", eventId, parts);
-    this.#sql.exec(
-      `INSERT INTO entry_events VALUES (?, ?, ?, ?)`,
-      eventId,
-      event,
-      parts.length === 0 ? dataJson : null,
-      runs,
-    );
-  }
-
-  /** Keeps an entry event's redacted data for one run more; other runs may have it kept already. */
-  shareEntryEvent(eventId: string, event: string, dataJson: string | null): void {
-    const kept = this.#sql.exec(`UPDATE entry_events SET runs = runs + 1 WHERE event_id = ? RETURNING 1`, eventId);
-    if (kept.toArray().length === 0) this.keepEntryEvent(eventId, event, dataJson, 1);
-  }
-
-  /** The event that started a run, while a run that it started lives: its name and its redacted data as JSON text. */
-  entryEvent(eventId: string): { event: string; data: string | null } | null {
-    const row = [
-      ...this.#sql.exec<{ event: string; data: string | null }>(
-        `SELECT event, data FROM entry_events WHERE event_id = ?`,
-        eventId,
-      ),
-    ][0];
-    return row === undefined ? null : { ...row, data: row.data ?? this.#parts.read("entry_event", eventId) };
+  /**
+   * Stores what an input made of a run, with all that follows from it here; deliveries and the profile are the
+   * caller's, before.
+   *
+   * @param version  the one it is on from now
+   */
+  store(enrollment: Enrollment, { run, timeline, effects }: Advanced, version = enrollment.version): void {
+    if (run !== enrollment.run || timeline.length > 0) this.#write({ ...enrollment, version }, run, timeline);
+    const dueBefore = timerOf(enrollment.run)?.at ?? null;
+    for (const effect of effects) this.#follow(enrollment, dueBefore, effect);
+    if (effects.some(({ kind }) => kind === "ended")) this.releaseEntryEvent(enrollment);
   }
 
   /** Active runs of a profile, oldest first. */
@@ -144,60 +138,48 @@ export class EnrollmentStore {
     ].map(enrollmentOf);
   }
 
-  /** Hands a run over to another profile: to the one its person was merged into, or back. */
+  /** Hands a run over to another profile, whose events it hears from then on: of a merge, or back. */
   moveTo(enrollment: Enrollment, profileId: string, entry: TimelineEntry): void {
     this.#sql.exec(
-      `UPDATE enrollments SET profile_id = ?, timeline = ?, rev = rev + 1 WHERE id = ?`,
+      `UPDATE enrollments SET profile_id = ?, timeline = ?, run = ?, rev = rev + 1 WHERE id = ?`,
       profileId,
       JSON.stringify([...enrollment.timeline, entry]),
+      packRun({ ...enrollment.run, at: Date.parse(entry.at) }),
       enrollment.id,
     );
     if (enrollment.status === "active") this.histories.moved(enrollment, profileId);
+    this.waits.move(enrollment.id, enrollment.profileId, profileId);
     this.#outbox.markChanged("enrollments", enrollment.id);
   }
 
-  /** Ends an active run, and lets its entry event go with the last run that needs it. */
-  end(enrollment: Enrollment, status: Exclude<EnrollmentStatus, "active">, reason: string, now: number): void {
-    this.#close(enrollment, status, reason, now);
-    this.#releaseEntryEvent(enrollment.eventId);
+  /** Ends an active run from outside, and lets its entry event go with the last run that needs it. */
+  end(enrollment: Enrollment, status: EndStatus, reason: string, now: number): void {
+    this.store(enrollment, endRun(enrollment.run, { status, reason }, now));
   }
 
-  /** Ends a run beside the survivor's own. It keeps its entry event, to go on by should the merge be undone. */
+  /**
+   * Ends a run beside the survivor's own. It keeps what it would go on by should the merge be undone: its entry event,
+   * its wait, and what it listens to, under a profile that no event comes to meanwhile.
+   */
   endAsDuplicate(enrollment: Enrollment, now: number): void {
-    this.#close(enrollment, "exited", "merged_duplicate", now);
+    const ended = endRun(enrollment.run, { status: "exited", reason: MERGED_DUPLICATE }, now);
+    this.#write(enrollment, { ...ended.run, wait: enrollment.run.wait }, ended.timeline);
+    const dueBefore = timerOf(enrollment.run)?.at ?? null;
+    for (const effect of ended.effects) if (effect.kind !== "listen") this.#follow(enrollment, dueBefore, effect);
   }
 
   /** Lets a run go on that {@link endAsDuplicate} ended. */
   revive(enrollment: Enrollment, entry: TimelineEntry): void {
-    this.#sql.exec(
-      `UPDATE enrollments SET status = 'active', reason = NULL, ended_at = NULL, timeline = ?, rev = rev + 1
-       WHERE id = ?`,
-      JSON.stringify([...enrollment.timeline, entry]),
-      enrollment.id,
+    const at = Math.max(enrollment.run.at, Date.parse(entry.at));
+    const run: Run = { ...enrollment.run, status: "active", reason: null, endedAt: null, at };
+    this.#write(enrollment, run, [{ ...entry, at: new Date(at).toISOString() }]);
+    this.timers.change(
+      { enrollmentId: enrollment.id, journeyId: enrollment.journeyId },
+      null,
+      timerOf(run)?.at ?? null,
     );
     this.histories.revived(enrollment);
     this.#sql.exec(`UPDATE journeys SET exited = exited - 1 WHERE id = ?`, enrollment.journeyId);
-    this.#outbox.markChanged("enrollments", enrollment.id);
-  }
-
-  #close(enrollment: Enrollment, status: Exclude<EnrollmentStatus, "active">, reason: string, now: number): void {
-    const entry: TimelineEntry = {
-      at: new Date(now).toISOString(),
-      stepId: enrollment.stepId,
-      kind: "ended",
-      detail: { status, reason },
-    };
-    this.#sql.exec(
-      `UPDATE enrollments SET status = ?, reason = ?, ended_at = ?, timeline = ?, rev = rev + 1 WHERE id = ?`,
-      status,
-      reason,
-      now,
-      JSON.stringify([...enrollment.timeline, entry]),
-      enrollment.id,
-    );
-    this.histories.ended(enrollment);
-    this.#sql.exec(`UPDATE journeys SET ${status} = ${status} + 1 WHERE id = ?`, enrollment.journeyId);
-    this.#outbox.markChanged("enrollments", enrollment.id);
   }
 
   /**
@@ -211,20 +193,11 @@ export class EnrollmentStore {
        WHERE profile_id IN (SELECT value FROM json_each(?))`,
       ids,
     );
+    this.deliveries.erase(profileIds, now);
     for (const run of profileIds.flatMap((id) => this.activeOf(id))) this.end(run, "cancelled", "profile_erased", now);
+    this.waits.erase(profileIds);
     this.histories.erase(profileIds);
-    const entryEvents = this.#sql
-      .exec<{ event_id: string }>(
-        `DELETE FROM entry_events WHERE event_id IN (
-           SELECT event_id FROM enrollments WHERE profile_id IN (SELECT value FROM json_each(?))
-         ) RETURNING event_id`,
-        ids,
-      )
-      .toArray();
-    this.#parts.remove(
-      "entry_event",
-      entryEvents.map(({ event_id }) => event_id),
-    );
+    this.entryEvents.erase(profileIds);
   }
 
   /** Runs of some people with their timelines, newest first; `before` is the last id of the page before. */
@@ -242,9 +215,38 @@ export class EnrollmentStore {
     return { items: items.map(enrollmentOf), more };
   }
 
+  /** Lets a run's entry event go once neither it nor a message of it needs it. */
+  releaseEntryEvent({ id, eventId, reason }: Pick<Enrollment, "id" | "eventId" | "reason">): void {
+    if (reason !== MERGED_DUPLICATE && !this.deliveries.hasPending(id)) this.entryEvents.release(eventId);
+  }
+
+  /**
+   * Looks for active runs of a journey, from one enrollment on, a stretch of the table at a time.
+   *
+   * @param after  the last id that was looked at; the empty string = from the first
+   * @returns ids, at most `most`, and where to go on; `null` = the end was reached
+   */
+  scan(filter: RunFilter, after: string, most: number): { ids: string[]; next: string | null } {
+    const rows = this.#sql
+      .exec<{ id: string; meant: number }>(
+        `SELECT id, status = 'active' AND journey_id = ?1 AND (?2 IS NULL OR version = ?2)
+           AND (?3 IS NULL OR step_id = ?3) AND (?4 IS NULL OR started_at < ?4) AS meant
+         FROM enrollments WHERE id > ?5 ORDER BY id LIMIT ${SCANNED_ROWS}`,
+        filter.journeyId,
+        filter.version ?? null,
+        filter.stepId ?? null,
+        filter.startedBefore ?? null,
+        after,
+      )
+      .toArray();
+    const meant = rows.filter((row) => row.meant === 1).map(({ id }) => id);
+    if (meant.length > most) return { ids: meant.slice(0, most), next: meant[most - 1] as string };
+    return { ids: meant, next: rows.length < SCANNED_ROWS ? null : (rows.at(-1)?.id ?? null) };
+  }
+
   /** Forgets what is kept in memory: after a transaction that was rolled back. */
   reload(): void {
-    this.histories.reload();
+    for (const store of [this.histories, this.timers, this.waits]) store.reload();
   }
 
   /** How many runs are active, counted from their rows: it reads all of them. */
@@ -257,11 +259,11 @@ export class EnrollmentStore {
   /** D1 rows of enrollments, read one by one. */
   *rowsFor(ids: readonly string[]): Generator<{ id: string; rev: number; row: EnrollmentRow }> {
     for (const stored of this.#sql.exec<StoredEnrollment>(
-      `SELECT e.*, j.key AS journey_key FROM json_each(?) i
+      `SELECT ${COLUMNS} FROM json_each(?) i
          JOIN enrollments e ON e.id = i.value JOIN journeys j ON j.id = e.journey_id`,
       JSON.stringify(ids),
     )) {
-      yield { id: stored.id, rev: stored.rev, row: rowOf(stored) };
+      yield { id: stored.id, rev: stored.rev, row: readModelRowOf(stored) };
     }
   }
 
@@ -274,54 +276,46 @@ export class EnrollmentStore {
     return new Map(Array.from(cursor, ({ id, rev }) => [id, rev]));
   }
 
-  #releaseEntryEvent(eventId: string): void {
-    const left = [
-      ...this.#sql.exec<{ runs: number }>(
-        `UPDATE entry_events SET runs = runs - 1 WHERE event_id = ? RETURNING runs`,
-        eventId,
-      ),
-    ][0];
-    if (left === undefined || left.runs > 0) return;
-    this.#sql.exec(`DELETE FROM entry_events WHERE event_id = ?`, eventId);
-    this.#parts.remove("entry_event", [eventId]);
+  #write(enrollment: Enrollment, run: Run, timeline: TimelineEntry[]): void {
+    this.#sql.exec(
+      `UPDATE enrollments SET version = ?, status = ?, reason = ?, step_id = ?, ended_at = ?, converted_at = ?,
+         timeline = ?, run = ?, rev = rev + 1 WHERE id = ?`,
+      enrollment.version,
+      run.status,
+      run.reason,
+      run.stepId,
+      run.endedAt,
+      run.convertedAt,
+      JSON.stringify([...enrollment.timeline, ...timeline]),
+      packRun(run),
+      enrollment.id,
+    );
+    this.#outbox.markChanged("enrollments", enrollment.id);
   }
-}
 
-function enrollmentOf(row: StoredEnrollment): Enrollment {
-  return {
-    id: row.id,
-    journeyId: row.journey_id,
-    journeyKey: row.journey_key,
-    version: row.version,
-    profileId: row.profile_id,
-    eventId: row.event_id,
-    status: row.status,
-    reason: row.reason,
-    stepId: row.step_id,
-    startedAt: row.started_at,
-    endedAt: row.ended_at,
-    convertedAt: row.converted_at,
-    timeline: JSON.parse(row.timeline) as TimelineEntry[],
-    rev: row.rev,
-    keyDigest: row.key_digest === null ? null : new Uint8Array(row.key_digest),
-  };
-}
+  /** @param dueBefore  when the timer that the run has is due; `null` = it has none */
+  #follow(run: NewEnrollment, dueBefore: number | null, effect: RunEffect): void {
+    switch (effect.kind) {
+      case "timer":
+        this.timers.change({ enrollmentId: run.id, journeyId: run.journeyId }, dueBefore, effect.timer?.at ?? null);
+        break;
+      case "listen":
+        this.waits.set({ profileId: run.profileId, enrollmentId: run.id }, effect.events);
+        break;
+      case "converted":
+        this.#count("converted", run.journeyId);
+        break;
+      case "ended":
+        this.histories.ended(run);
+        this.#count(effect.status, run.journeyId);
+        break;
+      case "deliver":
+      case "patch_profile":
+        break;
+    }
+  }
 
-function rowOf(stored: StoredEnrollment): EnrollmentRow {
-  const instant = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
-  return {
-    enrollment_id: stored.id,
-    journey_id: stored.journey_id,
-    journey_key: stored.journey_key,
-    version: stored.version,
-    profile_id: stored.profile_id,
-    event_id: stored.event_id,
-    status: stored.status,
-    reason: stored.reason,
-    step_id: stored.step_id,
-    started_at: new Date(stored.started_at).toISOString(),
-    ended_at: instant(stored.ended_at),
-    converted_at: instant(stored.converted_at),
-    rev: stored.rev,
-  };
+  #count(column: "converted" | Exclude<Enrollment["status"], "active">, journeyId: string): void {
+    this.#sql.exec(`UPDATE journeys SET ${column} = ${column} + 1 WHERE id = ?`, journeyId);
+  }
 }

@@ -1,10 +1,11 @@
-// What an event does to people and journeys: resolves the profile, patches its properties, decides the journeys
-// that listen, enrolls, and puts the event with its receipt into the outbox. Knows no idempotency keys;
-// applying one event id again gives the first answer while the event waits in the outbox.
-import type { Receipt, ReceiptEntry, UserEventRow } from "../domain/event.ts";
+// What an event does to people and journeys: resolves the profile, patches its properties, reaches the runs that wait
+// for it, decides the journeys that listen, enrolls, and puts the event with its receipt into the outbox. Knows no
+// idempotency keys; applying one event id again gives the first answer while the event waits in the outbox.
+import type { Receipt, ReceiptEntry, UserEventRow, Warning } from "../domain/event.ts";
 import { uuidV7Ms } from "../domain/ids.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
 import { decide, type EntryScope, type Verdict } from "../domain/matching.ts";
+import { profileScope } from "../domain/profile-scope.ts";
 import type { Profile } from "../domain/profile.ts";
 import { packReceipt, unpackReceipt } from "../domain/receipt.ts";
 import type { AcceptCommand, AcceptOutcome } from "./command.ts";
@@ -14,6 +15,8 @@ import type { JourneyStore } from "./journey-store.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ResolvedPerson, PersonResolver } from "./person-resolver.ts";
 import type { RunawayGuard } from "./runaway-guard.ts";
+import type { RunDriver } from "./run-driver.ts";
+import type { RunPerson } from "./run-person.ts";
 import { keyDigestOf, standingOf } from "./standing.ts";
 
 export type Applied =
@@ -25,10 +28,34 @@ export type Rehearsed =
   | { kind: "rehearsed"; profileId: string | null; receipt: Receipt }
   | Exclude<Applied, { kind: "applied" }>;
 
+/** What a verdict came to. */
+export interface Entered {
+  entry: ReceiptEntry;
+  /** Whether the event has to be kept for the run that it started. */
+  holdsEvent: boolean;
+}
+
+/** The event that starts a run. */
+export interface EntryEvent {
+  id: string;
+  /** Its data, redacted. */
+  data: () => Json | undefined;
+}
+
+interface Met {
+  kind: "met";
+  person: ResolvedPerson | null;
+  /** The same person, as runs have changed them. */
+  runPerson: RunPerson | null;
+  scope: EntryScope;
+  warnings: Warning[];
+}
+
 export class EventApplier {
   readonly #people: PersonResolver;
   readonly #journeys: JourneyStore;
   readonly #enrollments: EnrollmentStore;
+  readonly #driver: RunDriver;
   readonly #guard: RunawayGuard;
   readonly #counts: JourneyCounts;
   readonly #outbox: Outbox;
@@ -39,6 +66,7 @@ export class EventApplier {
     people: PersonResolver;
     journeys: JourneyStore;
     enrollments: EnrollmentStore;
+    driver: RunDriver;
     guard: RunawayGuard;
     counts: JourneyCounts;
     outbox: Outbox;
@@ -49,6 +77,7 @@ export class EventApplier {
     this.#people = parts.people;
     this.#journeys = parts.journeys;
     this.#enrollments = parts.enrollments;
+    this.#driver = parts.driver;
     this.#guard = parts.guard;
     this.#counts = parts.counts;
     this.#outbox = parts.outbox;
@@ -69,15 +98,17 @@ export class EventApplier {
       if (stored !== null) return answerOf(stored);
     }
     const now = uuidV7Ms(eventId);
-    const resolved = this.#people.resolve(command, { now, eventId });
-    if (resolved.kind !== "resolved") return resolved;
-    const { person, warnings } = resolved;
+    const met = this.#meet(command, { now, eventId });
+    if (met.kind !== "met") return met;
+    const { person, runPerson, scope, warnings } = met;
 
-    const verdicts = this.#decide(command, person, now);
-    const entries = verdicts.map((verdict) => this.enter(verdict, person, eventId, now));
+    const event: EntryEvent = { id: eventId, data: () => scope.keptEvent() };
+    const entered = this.#decide(command, met, now).map((verdict) => this.enter(verdict, runPerson, event, now));
+    const holders = entered.filter(({ holdsEvent }) => holdsEvent).length;
+    if (holders > 0) this.#enrollments.entryEvents.keep(eventId, command.event, command.dataJson, holders);
+
+    const entries = entered.map(({ entry }) => entry);
     const enrolled = entries.filter(({ outcome }) => outcome === "enrolled").length;
-    if (enrolled > 0) this.#enrollments.keepEntryEvent(eventId, command.event, command.dataJson, enrolled);
-
     const receipt: Receipt = { journeys: entries, warnings: [...command.warnings, ...warnings] };
     const profileId = person?.profile.id ?? null;
     this.#outbox.putEvent(rowOf(eventId, command, profileId, receipt, now));
@@ -87,16 +118,16 @@ export class EventApplier {
   }
 
   /**
-   * Decides an event as {@link apply} does, and lets nobody in. Resolving the person writes what it would write: runs
-   * inside a transaction that is taken back.
+   * Decides an event as {@link apply} does, and lets nobody in. Resolving the person and moving their runs writes what
+   * it would write: runs inside a transaction that is taken back.
    */
   rehearse(command: AcceptCommand, clock: number): Rehearsed {
     const known = this.familyOf(command);
     const now = this.receiptTime(clock);
-    const resolved = this.#people.resolve(command, { now, eventId: null });
-    if (resolved.kind !== "resolved") return resolved;
-    const { person, warnings } = resolved;
-    const journeys = this.#decide(command, person, now).map((verdict) => entryOf(verdict, null));
+    const met = this.#meet(command, { now, eventId: null });
+    if (met.kind !== "met") return met;
+    const { person, warnings } = met;
+    const journeys = this.#decide(command, met, now).map((verdict) => entryOf(verdict, null));
     const profileId = person !== null && known.includes(person.profile.id) ? person.profile.id : null;
     return { kind: "rehearsed", profileId, receipt: { journeys, warnings: [...command.warnings, ...warnings] } };
   }
@@ -106,9 +137,31 @@ export class EventApplier {
     return this.#lastEventId === "" ? clock : Math.max(clock, uuidV7Ms(this.#lastEventId));
   }
 
-  #decide(command: AcceptCommand, person: ResolvedPerson | null, now: number): Verdict[] {
+  /** A profile as the runs that {@link enter} begins read and change it. */
+  personOf(profile: Profile): RunPerson {
+    return this.#driver.personOf(profile);
+  }
+
+  /** Finds whom an event is about, and moves the runs of theirs that were due before it or wait for it. */
+  #meet(
+    command: AcceptCommand,
+    at: { now: number; eventId: string | null },
+  ): Met | Exclude<Applied, { kind: "applied" }> {
+    const { event, startsJourneys } = command;
+    // What was due before the event comes before it, and before what the event changes of the person.
+    if (startsJourneys) this.#driver.fireOverdue(() => this.familyOf(command), at.now);
+    const resolved = this.#people.resolve(command, at);
+    if (resolved.kind !== "resolved") return resolved;
+    const { person, warnings } = resolved;
+    const runPerson = person === null ? null : this.#driver.personOf(person.profile);
+    const scope = scopeOf(command, runPerson);
+    // Runs that wait come before those that begin: a run does not hear the event that starts it.
+    if (startsJourneys && runPerson !== null) this.#driver.hear(runPerson, event, () => scope.event(), at.now);
+    return { kind: "met", person, runPerson, scope, warnings };
+  }
+
+  #decide(command: AcceptCommand, { person, scope }: Met, now: number): Verdict[] {
     if (!command.startsJourneys) return [];
-    const scope = scopeOf(command, person);
     const standing = person === null ? null : standingOf(person, this.#enrollments);
     const isRunaway = (journey: Verdict["journey"]): boolean => this.#guard.isRunaway(journey, now);
     return this.#journeys
@@ -116,33 +169,21 @@ export class EventApplier {
       .map((journey) => decide(journey, scope, { now, standing, isRunaway }));
   }
 
-  /** Does what a verdict says, and turns it into its receipt entry; an enrollment waits at its journey's first step. */
-  enter(verdict: Verdict, person: ResolvedPerson | null, eventId: string, now: number): ReceiptEntry {
-    const { id: journeyId, version, firstStepId } = verdict.journey;
+  /** Does what a verdict says, and turns it into its receipt entry. */
+  enter(verdict: Verdict, person: RunPerson | null, event: EntryEvent, now: number): Entered {
+    const { id: journeyId, version } = verdict.journey;
     if (verdict.outcome === "skipped" || person === null) {
       const entry = entryOf(verdict, null);
       if (entry.reason === "runaway_stopped") this.#guard.stop(journeyId, now);
-      return entry;
+      return { entry, holdsEvent: false };
     }
-    const enrollmentId = this.#newId();
-    this.#enrollments.insert({
-      id: enrollmentId,
-      journeyId,
-      version,
-      profileId: person.profile.id,
-      eventId,
-      status: "active",
-      reason: null,
-      stepId: firstStepId,
-      startedAt: now,
-      endedAt: null,
-      convertedAt: null,
-      timeline: [{ at: new Date(now).toISOString(), stepId: firstStepId, kind: "entered", detail: null }],
-      rev: 1,
-      keyDigest: verdict.entryKey === null ? null : keyDigestOf(journeyId, verdict.entryKey),
-    });
+    const id = this.#newId();
+    const keyDigest = verdict.entryKey === null ? null : keyDigestOf(journeyId, verdict.entryKey);
+    const { id: profileId } = person;
+    const enrollment = { id, journeyId, version, profileId, eventId: event.id, startedAt: now, keyDigest };
+    const holdsEvent = this.#driver.begin(enrollment, person, event.data);
     this.#guard.entered(journeyId, now);
-    return entryOf(verdict, enrollmentId);
+    return { entry: entryOf(verdict, id), holdsEvent };
   }
 }
 
@@ -173,25 +214,14 @@ function answerOf(stored: UserEventRow): Applied {
 }
 
 /** What filters see: the payload before redaction, the person after the patch. Parsed when a clause asks. */
-function scopeOf(command: AcceptCommand, person: ResolvedPerson | null): EntryScope {
+function scopeOf(command: AcceptCommand, person: RunPerson | null): EntryScope {
   let event: Json | undefined;
   let keptEvent: Json | undefined;
   let profile: Json | undefined;
   return {
     event: () => (event ??= JSON.parse(command.unredactedJson ?? command.dataJson ?? "{}") as Json),
     keptEvent: () => (keptEvent ??= JSON.parse(command.dataJson ?? "{}") as Json),
-    profile: () => (person === null ? undefined : (profile ??= profileScope(person.profile, person.properties()))),
-  };
-}
-
-/** `/profile/email` and `/profile/externalId` are the identity, whatever a property of that name says. */
-function profileScope(profile: Profile, properties: JsonObject): JsonObject {
-  const { email: _email, externalId: _externalId, ...others } = properties;
-  const { emails, externalId } = profile.identities;
-  return {
-    ...others,
-    ...(emails[0] === undefined ? {} : { email: emails[0] }),
-    ...(externalId === null ? {} : { externalId }),
+    profile: () => (person === null ? undefined : (profile ??= profileScope(person.properties(), person.identities))),
   };
 }
 

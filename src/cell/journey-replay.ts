@@ -209,13 +209,15 @@ export class JourneyReplay {
     replayId: string,
     now: number,
   ): void {
-    const { enrollmentId } = this.#applier.enter(verdict, person, event.id, now);
-    this.#enrollments.shareEntryEvent(event.id, name, event.dataJson);
+    const data = (): Json => JSON.parse(event.dataJson ?? "{}") as Json;
+    const runPerson = this.#applier.personOf(person.profile);
+    const { entry, holdsEvent } = this.#applier.enter(verdict, runPerson, { id: event.id, data }, now);
+    if (holdsEvent) this.#enrollments.entryEvents.share(event.id, name, event.dataJson);
     this.#sql.exec(
       `INSERT INTO replayed_entries VALUES (?, ?, ?, ?)`,
       verdict.journey.id,
       event.id,
-      enrollmentId,
+      entry.enrollmentId,
       replayId,
     );
   }

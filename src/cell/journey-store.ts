@@ -220,6 +220,17 @@ export class JourneyStore {
     return totals;
   }
 
+  /** Archived journeys that still have active runs, by their counts. */
+  archivedWithRuns(): string[] {
+    return Array.from(this.#sql.exec<StoredJourney>(`SELECT * FROM journeys WHERE status = 'archived'`), (row) =>
+      this.#journeyOf(row),
+    )
+      .filter(({ counts: { enrolled, completed, exited, failed, cancelled } }) => {
+        return enrolled > completed + exited + failed + cancelled;
+      })
+      .map(({ id }) => id);
+  }
+
   /** Forgets what was compiled: after a transaction that was rolled back. */
   reload(): void {
     this.#listening.clear();

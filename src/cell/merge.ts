@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { listIdentities } from "../domain/identity.ts";
 import type { Profile } from "../domain/profile.ts";
+import type { TimelineEntry } from "../domain/enrollment.ts";
 import type { SurvivorChange } from "../domain/unmerge.ts";
 import type { Enrollment, EnrollmentStore } from "./enrollment-store.ts";
 import { logMerge } from "./merge-log.ts";
@@ -74,6 +75,7 @@ function placeOf({ journeyId, keyDigest }: Enrollment): string {
   return keyDigest === null ? journeyId : `${journeyId} ${Buffer.from(keyDigest).toString("hex")}`;
 }
 
-function mergedEntry(run: Enrollment, mergedId: string, now: number): Enrollment["timeline"][number] {
-  return { at: new Date(now).toISOString(), stepId: run.stepId, kind: "merged", detail: { mergedProfileId: mergedId } };
+/** Instants of a timeline never go back. */
+function mergedEntry({ run, stepId }: Enrollment, mergedProfileId: string, now: number): TimelineEntry {
+  return { at: new Date(Math.max(now, run.at)).toISOString(), stepId, kind: "merged", detail: { mergedProfileId } };
 }

@@ -149,6 +149,37 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `ALTER TABLE journeys ADD COLUMN skipped_since INTEGER`,
     `UPDATE journeys SET skipped_since = stopped_at`,
   ],
+  [
+    // Where a run is between two inputs, as domain/run.ts packs it; NULL = it was enrolled before runs moved.
+    `ALTER TABLE enrollments ADD COLUMN run TEXT`,
+    // When each run's one timer is due, Unix milliseconds; goes when it fires or the run ends.
+    `CREATE TABLE run_timers (
+       due_at INTEGER NOT NULL, enrollment_id TEXT NOT NULL,
+       PRIMARY KEY (due_at, enrollment_id)
+     ) WITHOUT ROWID`,
+    // What was enrolled before runs moved stands at its first step without having done it: it is due at once.
+    `INSERT INTO run_timers SELECT started_at, id FROM enrollments WHERE status = 'active'`,
+    // Timers of paused journeys that came due, put aside so that nobody looks at them until their journey goes on.
+    `CREATE TABLE held_timers (
+       journey_id TEXT NOT NULL, due_at INTEGER NOT NULL, enrollment_id TEXT NOT NULL,
+       PRIMARY KEY (journey_id, due_at, enrollment_id)
+     ) WITHOUT ROWID`,
+    // One row per event name that an active run listens to; follows its person through merges, goes with the wait.
+    `CREATE TABLE run_waits (
+       profile_id TEXT NOT NULL, event TEXT NOT NULL, enrollment_id TEXT NOT NULL,
+       PRIMARY KEY (profile_id, event, enrollment_id)
+     ) WITHOUT ROWID`,
+    // Every event name that a run has ever listened to: an event of another name asks for no waiting run. For ever.
+    `CREATE TABLE heard_events (event TEXT PRIMARY KEY) WITHOUT ROWID`,
+    // One row per message that a run asked for, for ever; what is to be sent, as JSON text. The unique index is what
+    // makes a step send once, however often its transaction is tried.
+    `CREATE TABLE deliveries (
+       id TEXT PRIMARY KEY, enrollment_id TEXT NOT NULL, delivery_key TEXT NOT NULL,
+       journey_id TEXT NOT NULL, version INTEGER NOT NULL, step_id TEXT NOT NULL, channel TEXT NOT NULL,
+       status TEXT NOT NULL, reason TEXT, created_at INTEGER NOT NULL, settled_at INTEGER, request TEXT NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE UNIQUE INDEX deliveries_by_run ON deliveries (enrollment_id, delivery_key)`,
+  ],
 ];
 
 /** The schema version this code writes. */

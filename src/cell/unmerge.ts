@@ -92,7 +92,7 @@ function runsOf(enrollments: EnrollmentStore, moved: MovedByMerge, survivorId: s
   };
   const complete =
     runs.moved.every((run) => run?.profileId === survivorId) &&
-    runs.ended.every((run) => run?.reason === "merged_duplicate" && enrollments.entryEvent(run.eventId) !== null);
+    runs.ended.every((run) => run?.reason === "merged_duplicate" && enrollments.entryEvents.find(run.eventId) !== null);
   return complete ? (runs as Runs) : null;
 }
 

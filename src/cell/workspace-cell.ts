@@ -9,6 +9,7 @@ import type { JourneyDefinition } from "../domain/journey.ts";
 import type { ListPage } from "../domain/list-page.ts";
 import type { Profile } from "../domain/profile.ts";
 import { ok, type Result } from "../domain/result.ts";
+import type { DeliveryOutcome } from "../domain/run.ts";
 import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
 import { acceptAll } from "./accept.ts";
 import { AlarmLanes } from "./alarm.ts";
@@ -17,6 +18,7 @@ import type { AnsweringPerson, AskedVersion, DryRun, Explanation, ExplainQuestio
 import { assembleCell, type CellParts } from "./cell-parts.ts";
 import { reportHealth, type CellHealth } from "./cell-health.ts";
 import type { AcceptCommand, AcceptAtRateAnswer, AcceptOutcome, Admission, Caller } from "./command.ts";
+import type { CancelFilter, MigrateRequest, MigrationView } from "./enrollment-commands.ts";
 import type { Enrollment } from "./enrollment-store.ts";
 import { erasePerson } from "./erasure.ts";
 import type { JourneyChange, JourneyView } from "./journey-commands.ts";
@@ -46,8 +48,8 @@ export class WorkspaceCell extends DurableObject<Env> {
     super(ctx, env);
     migrate(ctx.storage.sql, (run) => ctx.storage.transactionSync(run));
     this.#parts = assembleCell(ctx.storage.sql, env.DB, (run) => this.#transaction(run));
-    const { flush, erasure, retention } = this.#parts;
-    this.#lanes = new AlarmLanes(ctx.storage, { flush, erasure, retention }, logLane);
+    const { timers, flush, erasure, retention } = this.#parts;
+    this.#lanes = new AlarmLanes(ctx.storage, { timers, flush, erasure, retention }, logLane);
     void ctx.blockConcurrencyWhile(async () => await this.#lanes.recover(Date.now()));
   }
 
@@ -218,6 +220,41 @@ export class WorkspaceCell extends DurableObject<Env> {
     return this.#may(caller) ? found(this.#parts.enrollments.find(id)) : UNAUTHORIZED;
   }
 
+  /** Cancels a run; one that has ended is answered as it is. */
+  async cancelEnrollment(caller: Caller, id: string): Promise<CellResult<Enrollment>> {
+    return this.#moveRuns(caller, () => this.#parts.enrollmentCommands.cancel(id, Date.now()));
+  }
+
+  /** Cancels runs of a journey, in slices between which others are answered. */
+  async cancelEnrollments(caller: Caller, key: string, filter: CancelFilter): Promise<CellResult<number>> {
+    let cancelled = 0;
+    for (let after: string | null = ""; after !== null; await scheduler.wait(0)) {
+      const from: string = after;
+      const slice = this.#moveRuns(caller, () =>
+        this.#parts.enrollmentCommands.cancelSlice(key, filter, from, Date.now()),
+      );
+      if (!slice.ok) return slice;
+      cancelled += slice.value.cancelled;
+      after = slice.value.next;
+    }
+    return ok(cancelled);
+  }
+
+  /** Moves a run to another version of its journey, or tells what that would change. */
+  async migrateEnrollment(caller: Caller, id: string, request: MigrateRequest): Promise<CellResult<MigrationView>> {
+    return this.#moveRuns(caller, () => this.#parts.enrollmentCommands.migrate(id, request, Date.now()));
+  }
+
+  /** Tells a run how a message of it went. @returns whether there is such a message */
+  async settleDelivery(id: string, outcome: DeliveryOutcome): Promise<boolean> {
+    let known = false;
+    this.#transaction(() => {
+      known = this.#parts.driver.settle(id, outcome, Date.now());
+    });
+    this.#wakeFlush();
+    return known;
+  }
+
   async createJourney(caller: Caller, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
     return this.#change(caller, () => this.#parts.journeyCommands.create(definition, Date.now()));
   }
@@ -227,7 +264,12 @@ export class WorkspaceCell extends DurableObject<Env> {
   }
 
   async changeJourney(caller: Caller, key: string, change: JourneyChange): Promise<CellResult<JourneyView>> {
-    return this.#change(caller, () => this.#parts.journeyCommands.change(key, change, Date.now()));
+    const result = this.#change(caller, () => this.#parts.journeyCommands.change(key, change, Date.now()));
+    if (result.ok) {
+      this.#parts.timers.lookAtJourneys();
+      this.#lanes.arm(Date.now());
+    }
+    return result;
   }
 
   /** Takes a step of a replay: whoever replays pages through the events of the past. */
@@ -339,6 +381,13 @@ export class WorkspaceCell extends DurableObject<Env> {
     const now = Date.now();
     this.#parts.flush.request(now);
     this.#lanes.arm(now);
+  }
+
+  /** A change that moves runs: what they wait for then, and what D1 does not know yet, is due. */
+  #moveRuns<T>(caller: Caller, run: () => CellResult<T>): CellResult<T> {
+    const result = this.#change(caller, run);
+    this.#wakeFlush();
+    return result;
   }
 
   #change<T>(caller: Caller, run: () => CellResult<T>): CellResult<T> {

@@ -15,6 +15,7 @@ import { events } from "./native/events.ts";
 import { explain } from "./native/explain.ts";
 import { health } from "./native/health.ts";
 import { ingest } from "./native/ingest.ts";
+import { journeyRuns } from "./native/journey-runs.ts";
 import { journeySchema } from "./native/journey-schema.ts";
 import { journeys } from "./native/journeys.ts";
 import { profiles } from "./native/profiles.ts";
@@ -69,6 +70,7 @@ export function appWith(servicesOf: (env: Env) => Services): Hono<HttpEnv> {
   app.route("/api/v1/journeys", journeys);
   app.route("/api/v1/journeys", explain);
   app.route("/api/v1/journeys", backtest);
+  app.route("/api/v1/journeys", journeyRuns);
   app.route("/api/v1/enrollments", enrollments);
   app.route("/api/v1/workspaces", workspaces);
   app.route("/api/v1/api-keys", apiKeys);

@@ -138,6 +138,7 @@ describe("a merge with runs", () => {
     expect(run).toMatchObject({ profile_id: customer.profileId, event_id: lead.eventId, version: 1, status: "active" });
     expect(JSON.parse(run?.timeline ?? "")).toMatchObject([
       { kind: "entered", stepId: "rest" },
+      { kind: "waiting", stepId: "rest" },
       { kind: "merged", stepId: "rest", detail: { mergedProfileId: lead.profileId } },
     ]);
   });
@@ -318,13 +319,13 @@ describe("counts", () => {
       enrolled: 2,
       skipped: 1,
       active: 1,
-      completed: 1,
+      completed: 0,
       exited: 0,
       failed: 0,
-      cancelled: 0,
+      cancelled: 1,
       converted: 0,
     };
-    const conservation = { enrolled: 2, active: 1, completed: 1, exited: 0, failed: 0, cancelled: 0, holds: true };
+    const conservation = { enrolled: 2, active: 1, completed: 0, exited: 0, failed: 0, cancelled: 1, holds: true };
     const expectCounts = async (): Promise<void> => {
       expect((await readJourney(workspace.cell, KEY)).counts).toEqual(counts);
       expect((await workspace.cell.health()).conservation).toEqual(conservation);

@@ -24,6 +24,7 @@ export interface AcceptedFields {
 export interface WorkspaceHealth {
   workspaceId: string;
   outbox: number;
+  /** Profiles and runs whose row in the read model is behind. */
   outboxChanges: number;
   quarantined: number;
   pendingErasures: number;

@@ -1,6 +1,6 @@
-// Runs in a cell: their rows, and a way to end them as a later step will.
+// Runs in a cell: their rows, and a way to end them from outside.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { EnrollmentStore } from "../../src/cell/enrollment-store.ts";
+import { EnrollmentStore, type EndStatus } from "../../src/cell/enrollment-store.ts";
 import { Outbox } from "../../src/cell/outbox.ts";
 import { TextParts } from "../../src/cell/text-parts.ts";
 import type { EnrollmentStatus } from "../../src/domain/enrollment.ts";
@@ -27,11 +27,7 @@ export async function runsOf(workspace: TestWorkspace): Promise<RunRow[]> {
 }
 
 /** Ends a run, through a store of its own: the object then starts anew, since it counts on being the only writer. */
-export async function endRun(
-  workspace: TestWorkspace,
-  id: string,
-  status: Exclude<EnrollmentStatus, "active"> = "completed",
-): Promise<void> {
+export async function endRun(workspace: TestWorkspace, id: string, status: EndStatus = "cancelled"): Promise<void> {
   await runInDurableObject(workspace.cell, (_, { storage }) => {
     storage.transactionSync(() => {
       const parts = new TextParts(storage.sql);

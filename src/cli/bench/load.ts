@@ -18,6 +18,8 @@ export interface LoadOptions {
   requests: number;
   /** The bytes of the n-th request. */
   request: (n: number) => Buffer;
+  /** Ends the load before all requests were sent. */
+  stop?: AbortSignal;
   /** What every answer, from its status line on, has to look like. */
   answer: RegExp;
 }
@@ -34,7 +36,7 @@ export async function applyLoad(options: LoadOptions): Promise<LoadResult> {
   await Promise.all(
     Array.from({ length: options.connections }, async () => {
       const socket = await open(options.port);
-      while (next < options.requests) {
+      while (next < options.requests && options.stop?.aborted !== true) {
         const bytes = options.request(next++);
         const sent = performance.now();
         const answer = await exchange(socket, bytes);

@@ -1,5 +1,5 @@
 // `npm run bench`: events per second and latency of the full accept path, side by side with a naive Worker that
-// does one D1 insert per event, and with batches. One run, one runtime, no proxy; rounds alternate, and only ratios
+// does one D1 insert per event, and with batches; then the latency while thousands of runs come due. One run, one runtime, no proxy; rounds alternate, and only ratios
 // are compared.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { buildWorker, PROJECT_ROOT } from "../local/bundle.ts";
 import { applyMigrations } from "../local/d1-migrations.ts";
 import { bindingsOfProject } from "../local/runtime.ts";
+import { measureDrain, type DrainResult } from "./drain.ts";
 import { applyLoad, postBytes, type LoadResult } from "./load.ts";
 import { seedBenchmark } from "./seed.ts";
 
@@ -135,6 +136,9 @@ async function bench(): Promise<void> {
       results.push(round as Round);
     }
     report(results);
+    const { port, request, answer } = contestants.full;
+    const target = { origin: waypost.origin, port: Number(port), apiKey, request, answer };
+    reportDrain(await measureDrain({ ...target, settled: async () => await settled(waypost.origin, adminToken) }));
   } finally {
     await runtime.dispose();
   }
@@ -147,12 +151,12 @@ async function measure({ port, request, eventsEach, connections, answer }: Way, 
   return { ...result, perSecond: result.perSecond * eventsEach };
 }
 
-/** Waits until the outbox is empty, so that no way pays for what another one left behind. */
+/** Waits until the read model has everything, so that no way pays for what another one left behind. */
 async function settled(baseUrl: string, adminToken: string): Promise<void> {
   for (;;) {
     const response = await fetch(`${baseUrl}/healthz`, { headers: { authorization: `Bearer ${adminToken}` } });
-    const { workspaces } = await response.json<{ workspaces: { outbox: number }[] }>();
-    if (workspaces.every(({ outbox }) => outbox === 0)) return;
+    const { workspaces } = await response.json<{ workspaces: { outbox: number; outboxChanges: number }[] }>();
+    if (workspaces.every(({ outbox, outboxChanges }) => outbox + outboxChanges === 0)) return;
     await setTimeout(SETTLED_POLL_MS);
   }
 }
@@ -193,4 +197,17 @@ function report(results: Round[]): void {
   console.log(
     `  the same, until D1 has them   ${ratios(({ full, batch }) => batch.settledPerSecond / full.settledPerSecond)}`,
   );
+}
+
+function reportDrain({ runs, seconds, before, during, after }: DrainResult): void {
+  const line = (name: string, { requests, perSecond, p50Ms, p99Ms }: LoadResult): string =>
+    `  ${name.padEnd(30)}p50 ${p50Ms.toFixed(1)} ms   p99 ${p99Ms.toFixed(1)} ms   ${perSecond.toFixed(0)} events/s, ${requests} events`;
+  console.log(
+    `\n${runs} runs due at one instant: drained in ${seconds.toFixed(1)} s, ${(runs / seconds).toFixed(0)} runs/s`,
+  );
+  console.log(line("accepting before", before));
+  console.log(line("accepting meanwhile", during));
+  console.log(line("accepting afterwards", after));
+  const calmMs = Math.max(before.p99Ms, after.p99Ms);
+  console.log(`  meanwhile / without, p99      ${(during.p99Ms / calmMs).toFixed(2)}x`);
 }

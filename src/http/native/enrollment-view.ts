@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Enrollment } from "../../cell/enrollment-store.ts";
 import type { EnrollmentRow, EnrollmentStatus, TimelineKind } from "../../domain/enrollment.ts";
+import { isStepId } from "../../domain/definition-fields.ts";
 import { id, instant } from "../answer-fields.ts";
 
 export const ENROLLMENT_STATUSES = [
@@ -54,6 +55,20 @@ export const enrollmentAnswer = v.object({
   ),
 });
 
+/** A step of a journey, as a request names one. */
+export const stepName = v.pipe(
+  v.string("Must be a string."),
+  v.check((text) => isStepId(text), "Must be the id of a step: a-z, 0-9, _ and -, at most 64 characters."),
+);
+
+/** The number of a journey's version. */
+export const versionNumber = v.pipe(
+  v.number("Must be a number."),
+  v.integer("Must be a whole number."),
+  v.minValue(1, "Must be at least 1."),
+  v.maxValue(9_999_999_999, "Must be the number of a version."),
+);
+
 /** An enrollment in a list. */
 export function enrollmentItemView(row: EnrollmentRow): v.InferOutput<typeof enrollmentItem> {
   return {
@@ -74,7 +89,8 @@ export function enrollmentItemView(row: EnrollmentRow): v.InferOutput<typeof enr
 
 /** One enrollment with its timeline. */
 export function enrollmentView(enrollment: Enrollment): v.InferOutput<typeof enrollmentAnswer> {
-  const { rev: _rev, keyDigest: _key, startedAt, endedAt, convertedAt, timeline, ...same } = enrollment;
+  const { rev: _rev, keyDigest: _key, run: _run, journeyStatus: _status, ...shown } = enrollment;
+  const { startedAt, endedAt, convertedAt, timeline, ...same } = shown;
   return {
     ...same,
     startedAt: new Date(startedAt).toISOString(),

@@ -37,7 +37,10 @@ describe("enrollments", () => {
         startedAt: expect.stringMatching(/Z$/),
         endedAt: null,
         convertedAt: null,
-        timeline: [{ at: expect.stringMatching(/Z$/), stepId: "rest", kind: "entered", detail: null }],
+        timeline: [
+          { at: expect.stringMatching(/Z$/), stepId: "rest", kind: "entered", detail: null },
+          { at: expect.stringMatching(/Z$/), stepId: "rest", kind: "waiting", detail: expect.anything() },
+        ],
       },
     ]);
   });

@@ -325,10 +325,49 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
     status: 200,
     early: () => [{ body: { from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:00Z" }, status: 400 }],
   },
+  "POST /api/v1/journeys/:key/enrollments/cancel": {
+    request: ({ journeyKey }) => ({
+      path: `/api/v1/journeys/${journeyKey}/enrollments/cancel`,
+      body: { stepId: "no-such-step" },
+    }),
+    status: 200,
+    early: () => [
+      { body: {}, status: 400 },
+      { body: { stepId: "NO" }, status: 400 },
+    ],
+  },
+  "POST /api/v1/journeys/:key/simulate": {
+    request: ({ journeyKey }) => ({
+      path: `/api/v1/journeys/${journeyKey}/simulate`,
+      body: {
+        start: "2026-05-31T12:00:00.000Z",
+        profile: { email: "alex@example.com" },
+        events: [{ at: "2026-05-31T12:00:00.000Z", event: "order.created", data: {} }],
+      },
+    }),
+    status: 200,
+    early: () => [{ body: { start: "soon", profile: {}, events: [] }, status: 400 }],
+  },
 
   "GET /api/v1/enrollments/:id": {
     request: onlyPath(({ enrollmentId }) => `/api/v1/enrollments/${enrollmentId}`),
     status: 200,
+  },
+
+  "POST /api/v1/enrollments/:id/cancel": {
+    request: onlyPath(({ enrollmentId }) => `/api/v1/enrollments/${enrollmentId}/cancel`),
+    status: 200,
+  },
+  "POST /api/v1/enrollments/:id/migrate": {
+    request: ({ enrollmentId }) => ({
+      path: `/api/v1/enrollments/${enrollmentId}/migrate`,
+      body: { version: 1, dryRun: true },
+    }),
+    status: 200,
+    early: () => [
+      { body: { version: 0 }, status: 400 },
+      { body: { version: 7 }, status: 422 },
+    ],
   },
 
   "POST /api/v1/workspaces": {
