@@ -23,7 +23,7 @@ export interface CancelFilter extends Omit<RunFilter, "journeyId"> {
 }
 
 /** How far cancelling has come; `next` = where to go on, `null` = it is done. */
-export interface CancelSlice {
+interface CancelSlice {
   cancelled: number;
   next: string | null;
 }
@@ -72,7 +72,7 @@ export class EnrollmentCommands {
   }
 
   /** Cancels some of the runs that a filter means. @param after  where the slice before ended, `""` at first */
-  cancelSlice(key: string, filter: CancelFilter, after: string, now: number): Result<CancelSlice, WaypostError> {
+  #cancelSlice(key: string, filter: CancelFilter, after: string, now: number): Result<CancelSlice, WaypostError> {
     const journey = this.#journeys.find(key);
     if (journey === null) return err(NOT_FOUND);
     const { profileIds, ...others } = filter;
@@ -81,6 +81,28 @@ export class EnrollmentCommands {
       profileIds === undefined ? this.#enrollments.scan(runs, after, RUNS_PER_SLICE) : this.#runsOf(profileIds, runs);
     for (const id of ids) this.cancel(id, now);
     return ok({ cancelled: ids.length, next });
+  }
+
+  /**
+   * Cancels all runs that a filter means, slice by slice.
+   *
+   * @param inTransaction  runs one slice
+   * @returns how many there were
+   */
+  async cancelMany(
+    key: string,
+    filter: CancelFilter,
+    inTransaction: (slice: () => Result<CancelSlice, WaypostError>) => Result<CancelSlice, WaypostError>,
+  ): Promise<Result<number, WaypostError>> {
+    let cancelled = 0;
+    for (let after: string | null = ""; after !== null; await scheduler.wait(0)) {
+      const from: string = after;
+      const slice = inTransaction(() => this.#cancelSlice(key, filter, from, Date.now()));
+      if (!slice.ok) return slice;
+      cancelled += slice.value.cancelled;
+      after = slice.value.next;
+    }
+    return ok(cancelled);
   }
 
   /** Moves a run to another version, or tells what that would change. */

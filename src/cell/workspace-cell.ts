@@ -30,6 +30,7 @@ import type { RateRule } from "./rate-windows.ts";
 import type { KeptRejectedEvent, RejectedEvent } from "./rejected-events.ts";
 import type { QuarantinedRow } from "./quarantine.ts";
 import type { ReplayAnswer, ReplayStep } from "./replay-steps.ts";
+import { logLane } from "./lane-log.ts";
 import { migrate } from "./schema.ts";
 import { tryOut } from "./try-out.ts";
 import { undoMerge, type Unmerged } from "./unmerge.ts";
@@ -227,17 +228,7 @@ export class WorkspaceCell extends DurableObject<Env> {
 
   /** Cancels runs of a journey, in slices between which others are answered. */
   async cancelEnrollments(caller: Caller, key: string, filter: CancelFilter): Promise<CellResult<number>> {
-    let cancelled = 0;
-    for (let after: string | null = ""; after !== null; await scheduler.wait(0)) {
-      const from: string = after;
-      const slice = this.#moveRuns(caller, () =>
-        this.#parts.enrollmentCommands.cancelSlice(key, filter, from, Date.now()),
-      );
-      if (!slice.ok) return slice;
-      cancelled += slice.value.cancelled;
-      after = slice.value.next;
-    }
-    return ok(cancelled);
+    return await this.#parts.enrollmentCommands.cancelMany(key, filter, (slice) => this.#moveRuns(caller, slice));
   }
 
   /** Moves a run to another version of its journey, or tells what that would change. */
@@ -245,14 +236,10 @@ export class WorkspaceCell extends DurableObject<Env> {
     return this.#moveRuns(caller, () => this.#parts.enrollmentCommands.migrate(id, request, Date.now()));
   }
 
-  /** Tells a run how a message of it went. @returns whether there is such a message */
+  /** Tells a run how a message of it went; asked by nobody from outside. @returns whether there is such a message */
   async settleDelivery(id: string, outcome: DeliveryOutcome): Promise<boolean> {
-    let known = false;
-    this.#transaction(() => {
-      known = this.#parts.driver.settle(id, outcome, Date.now());
-    });
-    this.#wakeFlush();
-    return known;
+    const settled = this.#moveRuns({ kind: "operator" }, () => ok(this.#parts.driver.settle(id, outcome, Date.now())));
+    return settled.ok && settled.value;
   }
 
   async createJourney(caller: Caller, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
@@ -414,15 +401,4 @@ export class WorkspaceCell extends DurableObject<Env> {
 
 function found<T>(value: T | null): CellResult<T> {
   return value === null ? NOT_FOUND : ok(value);
-}
-
-/** An error's own text may quote what is stored: its name and its stack's places are what is safe to keep. */
-function logLane(lane: string, error: unknown): void {
-  const { name, stack = "" } = error instanceof Error ? error : new Error();
-  const where = stack
-    .split("\n")
-    .filter((line) => /^\s+at /.test(line))
-    .slice(0, 5)
-    .map((line) => line.trim());
-  console.error(JSON.stringify({ level: "error", at: "alarm", lane, error: name, where }));
 }

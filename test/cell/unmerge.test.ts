@@ -193,6 +193,7 @@ describe("runs after a merge was undone", () => {
       ]),
     ).toEqual([
       ["entered", null],
+      ["waiting", expect.anything()],
       ["ended", { status: "exited", reason: "merged_duplicate" }],
       ["merged", { unmergedProfileId: merged.leadId }],
     ]);
@@ -206,7 +207,7 @@ describe("runs after a merge was undone", () => {
     const [run] = await runsOf(workspace);
     await endRun(workspace, run?.id ?? "");
     await undo(merged);
-    expect(await runsOf(workspace)).toMatchObject([{ profile_id: merged.leadId, status: "completed" }]);
+    expect(await runsOf(workspace)).toMatchObject([{ profile_id: merged.leadId, status: "cancelled" }]);
     expect(await queryCell(workspace, `SELECT active FROM enrollment_histories WHERE active <> 0`)).toEqual([]);
     expect(await reasonOf(workspace, { event: "lead.made", identities: LEAD })).toBe("already_enrolled");
     expect(await reasonOf(workspace, { event: "lead.made", identities: CUSTOMER })).toBe("enrolled");

@@ -94,13 +94,13 @@ export const simulateAnswer = v.object({
 
 /** Makes a script of a request. */
 export function scriptOf(request: SimulateRequest, asked: AskedVersion): Script {
-  const { journeyId: id, key, version, definition, timezone } = asked;
+  const { journeyId, key, version, definition, timezone } = asked;
   const { start, until, seed = "", profile, events } = request;
   const { id: personId = NOBODYS_ID, properties = {}, ...identities } = profile;
   const known = Object.fromEntries(Object.entries(identities).filter(([, value]) => value !== undefined));
   if (identities.email !== undefined) known["email"] = identities.email.toLowerCase();
   return {
-    journey: { id, key, version, definition },
+    journey: { id: journeyId, key, version, definition },
     profile: { id: personId, identities: known, properties },
     events: events.map(({ at, event: name, data = {} }) => ({ at: Date.parse(at), event: name, data })),
     start: Date.parse(start),
@@ -113,5 +113,5 @@ export function scriptOf(request: SimulateRequest, asked: AskedVersion): Script 
 
 /** A simulation as it is answered. */
 export function simulationView(simulation: Simulation): v.InferOutput<typeof simulateAnswer> {
-  return simulation as v.InferOutput<typeof simulateAnswer>;
+  return simulation;
 }
