@@ -119,6 +119,20 @@ describe("a message that a run asks for", () => {
   });
 });
 
+describe("an erased person's runs", () => {
+  it("leave nothing of their messages, and nothing is to be sent", async () => {
+    const { workspace, id } = await aRun([EMAIL, WAIT]);
+    const { profileId } = await readRun(workspace, id);
+    await workspace.cell.eraseProfile(OPERATOR, profileId, new Uint8Array(32));
+    expect(await deliveriesOf(workspace)).toMatchObject([
+      { status: "skipped", reason: "profile_erased", request: null },
+    ]);
+    const left = [await timersOf(workspace), await countInCell(workspace, "run_waits")];
+    expect(left).toEqual([{ running: [], held: [] }, 0]);
+    expect(JSON.stringify(await queryCell(workspace, `SELECT * FROM deliveries`))).not.toContain("alex@example.com");
+  });
+});
+
 describe("an awaited event", () => {
   it("ends the wait in the transaction that accepts it", async () => {
     const { workspace, id } = await aRun(WAITING);

@@ -59,6 +59,10 @@ describe("a cell's schema", () => {
       expect(storage.sql.exec(`SELECT id, started_at, key_digest FROM enrollments`).toArray()).toEqual([
         { id: "r1", started_at: 5, key_digest: null },
       ]);
+      // It stands at its first step, and is to go on from there.
+      expect(storage.sql.exec(`SELECT due_at, enrollment_id FROM run_timers`).toArray()).toEqual([
+        { due_at: 5, enrollment_id: "r1" },
+      ]);
       expect(storage.sql.exec(`SELECT id, stopped_at, released_at FROM journeys`).toArray()).toEqual([
         { id: "j1", stopped_at: null, released_at: null },
       ]);

@@ -1,0 +1,5 @@
+// A file imported as its text, which the test runner resolves.
+declare module "*?raw" {
+  const text: string;
+  export default text;
+}
