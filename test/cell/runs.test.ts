@@ -121,7 +121,7 @@ describe("a message that a run asks for", () => {
 
 describe("an erased person's runs", () => {
   it("leave nothing of their messages, and nothing is to be sent", async () => {
-    const { workspace, id } = await aRun([EMAIL, WAIT]);
+    const { workspace, id } = await aRun([EMAIL, ...WAITING]);
     const { profileId } = await readRun(workspace, id);
     await workspace.cell.eraseProfile(OPERATOR, profileId, new Uint8Array(32));
     expect(await deliveriesOf(workspace)).toMatchObject([
