@@ -8,7 +8,7 @@ import type { RunDriver } from "./run-driver.ts";
 import type { DueTimer } from "./run-timers.ts";
 
 /** Runs in one transaction: a few milliseconds, which a request may have to wait. */
-const RUNS_PER_SLICE = 20;
+const RUNS_PER_SLICE = 10;
 /** Timers that only go from one table to another. */
 const RESUMED_PER_SLICE = 500;
 
