@@ -3,12 +3,11 @@
 // Answers are tagged values: what is thrown from here is a bug.
 import { DurableObject } from "cloudflare:workers";
 import type { KeyClaim } from "../crypto/claim.ts";
-import type { WaypostError } from "../domain/errors.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import type { JourneyDefinition } from "../domain/journey.ts";
 import type { ListPage } from "../domain/list-page.ts";
 import type { Profile } from "../domain/profile.ts";
-import { ok, type Result } from "../domain/result.ts";
+import { ok } from "../domain/result.ts";
 import type { DeliveryOutcome } from "../domain/run.ts";
 import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
 import { acceptAll } from "./accept.ts";
@@ -17,6 +16,7 @@ import type { ApiKey } from "./api-keys.ts";
 import type { AnsweringPerson, AskedVersion, DryRun, Explanation, ExplainQuestion } from "./asking.ts";
 import { assembleCell, type CellParts } from "./cell-parts.ts";
 import { reportHealth, type CellHealth } from "./cell-health.ts";
+import { found, NOT_FOUND, UNAUTHORIZED, type CellResult } from "./cell-result.ts";
 import type { AcceptCommand, AcceptAtRateAnswer, AcceptOutcome, Admission, Caller } from "./command.ts";
 import type { CancelFilter, MigrateRequest, MigrationView } from "./enrollment-commands.ts";
 import type { Enrollment } from "./enrollment-store.ts";
@@ -34,12 +34,6 @@ import { logLane } from "./lane-log.ts";
 import { migrate } from "./schema.ts";
 import { tryOut } from "./try-out.ts";
 import { undoMerge, type Unmerged } from "./unmerge.ts";
-
-const UNAUTHORIZED = { ok: false, error: { code: "unauthorized" } } as const;
-
-const NOT_FOUND = { ok: false, error: { code: "not_found" } } as const;
-
-export type CellResult<T> = Result<T, WaypostError>;
 
 export class WorkspaceCell extends DurableObject<Env> {
   readonly #parts: CellParts;
@@ -397,8 +391,4 @@ export class WorkspaceCell extends DurableObject<Env> {
       throw error;
     }
   }
-}
-
-function found<T>(value: T | null): CellResult<T> {
-  return value === null ? NOT_FOUND : ok(value);
 }

@@ -2,7 +2,7 @@
 // answer that is no success turned into a failure.
 import { callCell, type WorkspaceCalls } from "../cell/cell-client.ts";
 import type { Caller } from "../cell/command.ts";
-import type { CellResult } from "../cell/workspace-cell.ts";
+import type { CellResult } from "../cell/cell-result.ts";
 import type { HttpContext } from "./context.ts";
 import { Failure } from "./errors.ts";
 
