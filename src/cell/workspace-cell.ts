@@ -1,7 +1,6 @@
-// The WorkspaceCell: one tenant's keys, people, journeys and outbox in one object. This file is its RPC surface
-// and its lifecycle; every call begins with the question whether the caller may still act here.
+// The WorkspaceCell: one tenant's keys, people, journeys and outbox in one object. This file is its RPC surface:
+// every call begins with the question whether the caller may still act here.
 // Answers are tagged values: what is thrown from here is a bug.
-import { DurableObject } from "cloudflare:workers";
 import type { KeyClaim } from "../crypto/claim.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import type { JourneyDefinition } from "../domain/journey.ts";
@@ -10,11 +9,9 @@ import type { Profile } from "../domain/profile.ts";
 import { ok } from "../domain/result.ts";
 import type { DeliveryOutcome } from "../domain/run.ts";
 import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
-import { acceptAll } from "./accept.ts";
-import { AlarmLanes } from "./alarm.ts";
 import type { ApiKey } from "./api-keys.ts";
 import type { AnsweringPerson, AskedVersion, DryRun, Explanation, ExplainQuestion } from "./asking.ts";
-import { assembleCell, type CellParts } from "./cell-parts.ts";
+import { CellBase } from "./cell-base.ts";
 import { reportHealth, type CellHealth } from "./cell-health.ts";
 import { found, NOT_FOUND, UNAUTHORIZED, type CellResult } from "./cell-result.ts";
 import type { AcceptCommand, AcceptAtRateAnswer, AcceptOutcome, Admission, Caller } from "./command.ts";
@@ -30,31 +27,17 @@ import type { RateRule } from "./rate-windows.ts";
 import type { KeptRejectedEvent, RejectedEvent } from "./rejected-events.ts";
 import type { QuarantinedRow } from "./quarantine.ts";
 import type { ReplayAnswer, ReplayStep } from "./replay-steps.ts";
-import { logLane } from "./lane-log.ts";
-import { migrate } from "./schema.ts";
 import { tryOut } from "./try-out.ts";
 import { undoMerge, type Unmerged } from "./unmerge.ts";
 
-export class WorkspaceCell extends DurableObject<Env> {
-  readonly #parts: CellParts;
-  readonly #lanes: AlarmLanes;
-
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    migrate(ctx.storage.sql, (run) => ctx.storage.transactionSync(run));
-    this.#parts = assembleCell(ctx.storage.sql, env.DB, (run) => this.#transaction(run));
-    const { timers, flush, erasure, retention } = this.#parts;
-    this.#lanes = new AlarmLanes(ctx.storage, { timers, flush, erasure, retention }, logLane);
-    void ctx.blockConcurrencyWhile(async () => await this.#lanes.recover(Date.now()));
-  }
-
+export class WorkspaceCell extends CellBase {
   /** Gives the cell its workspace, or changes what may be changed of it. */
   async putWorkspace(workspace: Workspace): Promise<void> {
-    this.#transaction(() => {
-      this.#parts.workspace.put(workspace);
-      this.#parts.ledger.open(Date.now());
+    this.transaction(() => {
+      this.parts.workspace.put(workspace);
+      this.parts.ledger.open(Date.now());
     });
-    this.#lanes.arm(Date.now());
+    this.lanes.arm(Date.now());
   }
 
   async changeWorkspace(change: {
@@ -62,15 +45,15 @@ export class WorkspaceCell extends DurableObject<Env> {
     timezone?: string;
     settings?: Partial<WorkspaceSettings>;
   }): Promise<CellResult<Workspace>> {
-    const workspace = this.#parts.workspace.get();
+    const workspace = this.parts.workspace.get();
     if (workspace === null) return NOT_FOUND;
     const changed = { ...workspace, ...change, settings: { ...workspace.settings, ...change.settings } };
-    this.#transaction(() => this.#parts.workspace.put(changed));
+    this.transaction(() => this.parts.workspace.put(changed));
     return ok(changed);
   }
 
   async authorize(caller: Caller): Promise<boolean> {
-    return this.#may(caller);
+    return this.may(caller);
   }
 
   /** Whether a caller may still act here, and may at this rate: for a request that ends before it comes to more. */
@@ -80,8 +63,8 @@ export class WorkspaceCell extends DurableObject<Env> {
 
   /** Accepts one event. */
   async accept(caller: Caller, command: AcceptCommand): Promise<AcceptOutcome | { kind: "unauthorized" }> {
-    if (!this.#may(caller)) return { kind: "unauthorized" };
-    return this.#accept([command])[0] as AcceptOutcome;
+    if (!this.may(caller)) return { kind: "unauthorized" };
+    return this.acceptAll([command])[0] as AcceptOutcome;
   }
 
   /** Accepts events in order, in one transaction; what is wrong with one changes nothing for the others. */
@@ -89,48 +72,48 @@ export class WorkspaceCell extends DurableObject<Env> {
     caller: Caller,
     commands: AcceptCommand[],
   ): Promise<{ kind: "answered"; outcomes: AcceptOutcome[] } | { kind: "unauthorized" }> {
-    if (!this.#may(caller)) return { kind: "unauthorized" };
-    return { kind: "answered", outcomes: this.#accept(commands) };
+    if (!this.may(caller)) return { kind: "unauthorized" };
+    return { kind: "answered", outcomes: this.acceptAll(commands) };
   }
 
   /** As {@link acceptMany}, for a door that may be called so often and no more; counts as one call. */
   async acceptAtRate(caller: Caller, commands: AcceptCommand[], rule: RateRule | null): Promise<AcceptAtRateAnswer> {
     const admission = this.#admit(caller, rule);
     if (admission.kind !== "admitted") return admission;
-    return { kind: "answered", outcomes: this.#accept(commands), rate: admission.rate };
+    return { kind: "answered", outcomes: this.acceptAll(commands), rate: admission.rate };
   }
 
   /** The event that a request's key was used for; `null` = none. Uses no key up. */
   async findAccepted(caller: Caller, claims: KeyClaim[]): Promise<CellResult<string | null>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    const key = this.#parts.ledger.find(claims);
+    if (!this.may(caller)) return UNAUTHORIZED;
+    const key = this.parts.ledger.find(claims);
     return ok(key.kind === "replay" ? key.outcome.eventId : null);
   }
 
   /** Says what an event would do. */
   async dryRun(caller: Caller, command: AcceptCommand): Promise<DryRun | { kind: "unauthorized" }> {
-    if (!this.#may(caller)) return { kind: "unauthorized" };
-    return tryOut(this.ctx.storage, this.#parts, () => this.#parts.asking.dryRun(command, Date.now()));
+    if (!this.may(caller)) return { kind: "unauthorized" };
+    return tryOut(this.ctx.storage, this.parts, () => this.parts.asking.dryRun(command, Date.now()));
   }
 
   async explain(caller: Caller, question: ExplainQuestion): Promise<CellResult<Explanation>> {
-    return this.#may(caller) ? this.#parts.asking.explain(question, Date.now()) : UNAUTHORIZED;
+    return this.may(caller) ? this.parts.asking.explain(question, Date.now()) : UNAUTHORIZED;
   }
 
   /** A version of a journey to try out; `null` = the published one, else the newest. */
   async readVersion(caller: Caller, key: string, version: number | null): Promise<CellResult<AskedVersion>> {
-    return this.#may(caller) ? this.#parts.asking.version(key, version) : UNAUTHORIZED;
+    return this.may(caller) ? this.parts.asking.version(key, version) : UNAUTHORIZED;
   }
 
   /** Who answers for some ids: from the first on, as many as a page may hold. */
   async readPeople(caller: Caller, ids: string[]): Promise<CellResult<AnsweringPerson[]>> {
-    return this.#may(caller) ? ok(this.#parts.asking.people(ids)) : UNAUTHORIZED;
+    return this.may(caller) ? ok(this.parts.asking.people(ids)) : UNAUTHORIZED;
   }
 
   /** Keeps what a door answered with success and could not take. */
   async keepRejected(caller: Caller, events: RejectedEvent[]): Promise<CellResult<null>> {
-    const { rejected, newId } = this.#parts;
-    return this.#change(caller, () => {
+    const { rejected, newId } = this.parts;
+    return this.change(caller, () => {
       for (const event of events) rejected.put(newId(), event);
       return ok(null);
     });
@@ -141,19 +124,19 @@ export class WorkspaceCell extends DurableObject<Env> {
     limit: number,
     before: string | null,
   ): Promise<CellResult<ListPage<KeptRejectedEvent>>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return ok(this.#parts.rejected.list(limit, before));
+    if (!this.may(caller)) return UNAUTHORIZED;
+    return ok(this.parts.rejected.list(limit, before));
   }
 
   /** An event that may not be in D1 yet; `null` = ask there. */
   async readEvent(caller: Caller, eventId: string): Promise<CellResult<UserEventRow | null>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return ok(this.#parts.outbox.readEvent(eventId) ?? this.#parts.quarantine.readEvent(eventId));
+    if (!this.may(caller)) return UNAUTHORIZED;
+    return ok(this.parts.outbox.readEvent(eventId) ?? this.parts.quarantine.readEvent(eventId));
   }
 
   /** The live profile that answers for an id. */
   async readProfile(caller: Caller, id: string): Promise<CellResult<Profile>> {
-    return this.#may(caller) ? found(this.#parts.profiles.findLive(id)) : UNAUTHORIZED;
+    return this.may(caller) ? found(this.parts.profiles.findLive(id)) : UNAUTHORIZED;
   }
 
   /**
@@ -162,10 +145,10 @@ export class WorkspaceCell extends DurableObject<Env> {
    * @param key  digests the identities; @see src/crypto/identity-digest.ts
    */
   async eraseProfile(caller: Caller, id: string, key: Uint8Array): Promise<CellResult<null>> {
-    const result = this.#change(caller, () => (erasePerson(this.#parts, id, key, Date.now()) ? ok(null) : NOT_FOUND));
+    const result = this.change(caller, () => (erasePerson(this.parts, id, key, Date.now()) ? ok(null) : NOT_FOUND));
     if (result.ok) {
-      this.#parts.erasure.request();
-      this.#wakeFlush();
+      this.parts.erasure.request();
+      this.wakeFlush();
     }
     return result;
   }
@@ -176,7 +159,7 @@ export class WorkspaceCell extends DurableObject<Env> {
     id: string,
     before: string | null,
   ): Promise<CellResult<ListPage<UserEventRow>>> {
-    return this.#export(caller, id, (profileIds) => waitingEventsOf(this.#parts, profileIds, before));
+    return this.askFamily(caller, id, (profileIds) => waitingEventsOf(this.parts, profileIds, before));
   }
 
   /** A page of a person's runs with their timelines, newest first; `before` is the last id of the page before. */
@@ -185,13 +168,13 @@ export class WorkspaceCell extends DurableObject<Env> {
     id: string,
     before: string | null,
   ): Promise<CellResult<ListPage<Enrollment>>> {
-    return this.#export(caller, id, (profileIds) => enrollmentsOf(this.#parts, profileIds, before));
+    return this.askFamily(caller, id, (profileIds) => enrollmentsOf(this.parts, profileIds, before));
   }
 
   /** Finds, creates or merges a person as an event would; no event is made, and no journey starts. */
   async upsertProfile(caller: Caller, upsert: ProfileUpsert): Promise<CellResult<Profile>> {
-    const result = this.#change(caller, () => upsertProfile(this.#parts.people, upsert, Date.now()));
-    if (result.ok) this.#wakeFlush();
+    const result = this.change(caller, () => upsertProfile(this.parts.people, upsert, Date.now()));
+    if (result.ok) this.wakeFlush();
     return result;
   }
 
@@ -202,70 +185,70 @@ export class WorkspaceCell extends DurableObject<Env> {
     limit: number,
     before: string | null,
   ): Promise<CellResult<ListPage<LoggedMerge>>> {
-    return this.#export(caller, id, (profileIds) => mergesOf(this.#parts.sql, profileIds, limit, before));
+    return this.askFamily(caller, id, (profileIds) => mergesOf(this.parts.sql, profileIds, limit, before));
   }
 
   async unmergeProfile(caller: Caller, survivorId: string, mergedId: string): Promise<CellResult<Unmerged>> {
-    const result = this.#change(caller, () => undoMerge(this.#parts, survivorId, mergedId, Date.now()));
-    if (result.ok) this.#wakeFlush();
+    const result = this.change(caller, () => undoMerge(this.parts, survivorId, mergedId, Date.now()));
+    if (result.ok) this.wakeFlush();
     return result;
   }
 
   async readEnrollment(caller: Caller, id: string): Promise<CellResult<Enrollment>> {
-    return this.#may(caller) ? found(this.#parts.enrollments.find(id)) : UNAUTHORIZED;
+    return this.may(caller) ? found(this.parts.enrollments.find(id)) : UNAUTHORIZED;
   }
 
   /** Cancels a run; one that has ended is answered as it is. */
   async cancelEnrollment(caller: Caller, id: string): Promise<CellResult<Enrollment>> {
-    return this.#moveRuns(caller, () => this.#parts.enrollmentCommands.cancel(id, Date.now()));
+    return this.moveRuns(caller, () => this.parts.enrollmentCommands.cancel(id, Date.now()));
   }
 
   /** Cancels runs of a journey, in slices between which others are answered. */
   async cancelEnrollments(caller: Caller, key: string, filter: CancelFilter): Promise<CellResult<number>> {
-    return await this.#parts.enrollmentCommands.cancelMany(key, filter, (slice) => this.#moveRuns(caller, slice));
+    return await this.parts.enrollmentCommands.cancelMany(key, filter, (slice) => this.moveRuns(caller, slice));
   }
 
   /** Moves a run to another version of its journey, or tells what that would change. */
   async migrateEnrollment(caller: Caller, id: string, request: MigrateRequest): Promise<CellResult<MigrationView>> {
-    return this.#moveRuns(caller, () => this.#parts.enrollmentCommands.migrate(id, request, Date.now()));
+    return this.moveRuns(caller, () => this.parts.enrollmentCommands.migrate(id, request, Date.now()));
   }
 
   /** Tells a run how a message of it went; asked by nobody from outside. @returns whether there is such a message */
   async settleDelivery(id: string, outcome: DeliveryOutcome): Promise<boolean> {
-    const settled = this.#moveRuns({ kind: "operator" }, () => ok(this.#parts.driver.settle(id, outcome, Date.now())));
+    const settled = this.moveRuns({ kind: "operator" }, () => ok(this.parts.driver.settle(id, outcome, Date.now())));
     return settled.ok && settled.value;
   }
 
   async createJourney(caller: Caller, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
-    return this.#change(caller, () => this.#parts.journeyCommands.create(definition, Date.now()));
+    return this.change(caller, () => this.parts.journeyCommands.create(definition, Date.now()));
   }
 
   async editJourney(caller: Caller, key: string, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
-    return this.#change(caller, () => this.#parts.journeyCommands.edit(key, definition, Date.now()));
+    return this.change(caller, () => this.parts.journeyCommands.edit(key, definition, Date.now()));
   }
 
   async changeJourney(caller: Caller, key: string, change: JourneyChange): Promise<CellResult<JourneyView>> {
-    const result = this.#change(caller, () => this.#parts.journeyCommands.change(key, change, Date.now()));
+    const result = this.change(caller, () => this.parts.journeyCommands.change(key, change, Date.now()));
     if (result.ok) {
-      this.#parts.timers.lookAtJourneys();
-      this.#lanes.arm(Date.now());
+      this.parts.timers.lookAtJourneys();
+      this.lanes.arm(Date.now());
     }
     return result;
   }
 
   /** Takes a step of a replay: whoever replays pages through the events of the past. */
   async replay(caller: Caller, step: ReplayStep): Promise<CellResult<ReplayAnswer>> {
-    const result = this.#change(caller, () => this.#parts.journeyReplay.step(step, Date.now()));
-    if (result.ok && step.kind === "take" && step.mode !== "rehearse") this.#wakeFlush();
+    const result = this.change(caller, () => this.parts.journeyReplay.step(step, Date.now()));
+    if (result.ok && step.kind === "take" && step.mode !== "rehearse") this.wakeFlush();
     return result;
   }
 
   async readJourney(caller: Caller, key: string): Promise<CellResult<JourneyView>> {
-    return this.#may(caller) ? this.#parts.journeyCommands.read(key) : UNAUTHORIZED;
+    return this.may(caller) ? this.parts.journeyCommands.read(key) : UNAUTHORIZED;
   }
 
   async listJourneys(caller: Caller, limit: number, before: string | null): Promise<CellResult<ListPage<JourneyView>>> {
-    return this.#may(caller) ? ok(this.#parts.journeyCommands.list(limit, before)) : UNAUTHORIZED;
+    return this.may(caller) ? ok(this.parts.journeyCommands.list(limit, before)) : UNAUTHORIZED;
   }
 
   async listJourneyVersions(
@@ -274,9 +257,9 @@ export class WorkspaceCell extends DurableObject<Env> {
     limit: number,
     before: number | null,
   ): Promise<CellResult<ListPage<JourneyVersion>>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    const journey = this.#parts.journeys.find(key);
-    return journey === null ? NOT_FOUND : ok(this.#parts.journeys.versions(journey.id, limit, before));
+    if (!this.may(caller)) return UNAUTHORIZED;
+    const journey = this.parts.journeys.find(key);
+    return journey === null ? NOT_FOUND : ok(this.parts.journeys.versions(journey.id, limit, before));
   }
 
   async mintKey(
@@ -284,20 +267,20 @@ export class WorkspaceCell extends DurableObject<Env> {
     key: Omit<ApiKey, "lastUsedAt" | "revokedAt">,
     digest: Uint8Array,
   ): Promise<CellResult<null>> {
-    if (this.#parts.workspace.get() === null) return NOT_FOUND;
-    return this.#change(caller, () => {
-      this.#parts.keys.insert(key, digest);
+    if (this.parts.workspace.get() === null) return NOT_FOUND;
+    return this.change(caller, () => {
+      this.parts.keys.insert(key, digest);
       return ok(null);
     });
   }
 
   async listKeys(caller: Caller, limit: number, before: string | null): Promise<CellResult<ApiKey[]>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return ok(this.#parts.keys.list(limit, before));
+    if (!this.may(caller)) return UNAUTHORIZED;
+    return ok(this.parts.keys.list(limit, before));
   }
 
   async revokeKey(caller: Caller, id: string): Promise<CellResult<null>> {
-    return this.#change(caller, () => (this.#parts.keys.revoke(id, Date.now()) ? ok(null) : NOT_FOUND));
+    return this.change(caller, () => (this.parts.keys.revoke(id, Date.now()) ? ok(null) : NOT_FOUND));
   }
 
   async listQuarantine(
@@ -305,90 +288,26 @@ export class WorkspaceCell extends DurableObject<Env> {
     limit: number,
     before: string | null,
   ): Promise<CellResult<ListPage<QuarantinedRow>>> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    return ok(this.#parts.quarantine.list(limit, before));
+    if (!this.may(caller)) return UNAUTHORIZED;
+    return ok(this.parts.quarantine.list(limit, before));
   }
 
   async retryQuarantined(caller: Caller, id: string): Promise<CellResult<null>> {
-    const result = this.#change(caller, () => (this.#parts.quarantine.retry(id) ? ok(null) : NOT_FOUND));
-    if (result.ok) this.#wakeFlush();
+    const result = this.change(caller, () => (this.parts.quarantine.retry(id) ? ok(null) : NOT_FOUND));
+    if (result.ok) this.wakeFlush();
     return result;
   }
 
   async dropQuarantined(caller: Caller, id: string): Promise<CellResult<null>> {
-    return this.#change(caller, () => (this.#parts.quarantine.drop(id) ? ok(null) : NOT_FOUND));
+    return this.change(caller, () => (this.parts.quarantine.drop(id) ? ok(null) : NOT_FOUND));
   }
 
   async health(): Promise<CellHealth> {
-    return reportHealth(this.#parts, Date.now());
-  }
-
-  /** The watchdog's visit: sees that an alarm is set when work is left. */
-  async poke(): Promise<void> {
-    await this.#lanes.recover(Date.now());
-  }
-
-  override async alarm(): Promise<void> {
-    await this.#lanes.run();
-  }
-
-  #export<T>(caller: Caller, id: string, read: (profileIds: string[]) => T): CellResult<T> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    const profile = this.#parts.profiles.findLive(id);
-    return profile === null ? NOT_FOUND : ok(read([profile.id, ...profile.mergedFrom]));
-  }
-
-  #may(caller: Caller): boolean {
-    return this.#parts.keys.authorize(caller, Date.now());
+    return reportHealth(this.parts, Date.now());
   }
 
   #admit(caller: Caller, rule: RateRule | null): Admission {
-    if (!this.#may(caller)) return { kind: "unauthorized" };
-    return rule === null ? { kind: "admitted", rate: null } : this.#parts.rates.take(rule, Date.now());
-  }
-
-  #accept(commands: readonly AcceptCommand[]): AcceptOutcome[] {
-    let outcomes: AcceptOutcome[] = [];
-    this.#transaction(() => {
-      outcomes = acceptAll(this.#parts, commands);
-    });
-    if (outcomes.some((outcome) => outcome.kind === "accepted" && !outcome.replayed)) {
-      this.#wakeFlush();
-    }
-    return outcomes;
-  }
-
-  #wakeFlush(): void {
-    const now = Date.now();
-    this.#parts.flush.request(now);
-    this.#lanes.arm(now);
-  }
-
-  /** A change that moves runs: what they wait for then, and what D1 does not know yet, is due. */
-  #moveRuns<T>(caller: Caller, run: () => CellResult<T>): CellResult<T> {
-    const result = this.#change(caller, run);
-    this.#wakeFlush();
-    return result;
-  }
-
-  #change<T>(caller: Caller, run: () => CellResult<T>): CellResult<T> {
-    if (!this.#may(caller)) return UNAUTHORIZED;
-    let result: CellResult<T> = UNAUTHORIZED;
-    this.#transaction(() => {
-      result = run();
-    });
-    return result;
-  }
-
-  #transaction(run: () => void): void {
-    const before = this.#parts.outbox.size();
-    try {
-      this.ctx.storage.transactionSync(run);
-    } catch (error) {
-      this.#parts.outbox.restore(before);
-      this.#parts.reload();
-      this.#lanes.reload();
-      throw error;
-    }
+    if (!this.may(caller)) return { kind: "unauthorized" };
+    return rule === null ? { kind: "admitted", rate: null } : this.parts.rates.take(rule, Date.now());
   }
 }
