@@ -180,6 +180,82 @@ const MIGRATIONS: readonly (readonly string[])[] = [
      ) WITHOUT ROWID`,
     `CREATE UNIQUE INDEX deliveries_by_run ON deliveries (enrollment_id, delivery_key)`,
   ],
+  [
+    // What sending adds to a message: whose it is, who or what it goes to in the end, the provider's own id for it, the
+    // snapshot of its template, what a failed one was made of (to send it once more), and what D1 knows it by.
+    `ALTER TABLE deliveries ADD COLUMN profile_id TEXT`,
+    `ALTER TABLE deliveries ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE deliveries ADD COLUMN next_attempt_at INTEGER`,
+    `ALTER TABLE deliveries ADD COLUMN target TEXT`,
+    `ALTER TABLE deliveries ADD COLUMN provider_id TEXT`,
+    `ALTER TABLE deliveries ADD COLUMN snapshot_id TEXT`,
+    `ALTER TABLE deliveries ADD COLUMN kept TEXT`,
+    `ALTER TABLE deliveries ADD COLUMN capped INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE deliveries ADD COLUMN rev INTEGER NOT NULL DEFAULT 1`,
+    `UPDATE deliveries SET profile_id = (SELECT e.profile_id FROM enrollments e WHERE e.id = deliveries.enrollment_id)`,
+    // Messages that count against the frequency cap, by person and when they were sent.
+    `CREATE INDEX deliveries_capped ON deliveries (profile_id, settled_at) WHERE capped = 1 AND status = 'sent'`,
+    // One row per message that is still to be sent: where it stands (waiting, queued, claimed, parked) and when somebody
+    // has to look at it next; a parked one waits for its host and has no instant. Goes when the message is settled.
+    `CREATE TABLE delivery_work (
+       delivery_id TEXT PRIMARY KEY, state TEXT NOT NULL, due_at INTEGER, host TEXT, attempt INTEGER NOT NULL,
+       failures INTEGER NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE INDEX delivery_work_due ON delivery_work (due_at) WHERE due_at IS NOT NULL`,
+    `CREATE INDEX delivery_work_parked ON delivery_work (host, delivery_id) WHERE state = 'parked'`,
+    `INSERT INTO delivery_work SELECT id, 'waiting', created_at, NULL, 0, 0 FROM deliveries WHERE status = 'pending'`,
+    // One row per attempt to send a message, for ever; what a provider said goes when the person is erased.
+    `CREATE TABLE delivery_attempts (
+       delivery_id TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL, code TEXT,
+       message TEXT, duration_ms INTEGER,
+       PRIMARY KEY (delivery_id, attempt)
+     ) WITHOUT ROWID`,
+    // One row: how many messages were made, and how many of them are settled in which way.
+    `CREATE TABLE delivery_counts (
+       id INTEGER PRIMARY KEY CHECK (id = 1), made INTEGER NOT NULL, sent INTEGER NOT NULL, skipped INTEGER NOT NULL,
+       failed INTEGER NOT NULL
+     )`,
+    `INSERT INTO delivery_counts SELECT 1, count(*), count(*) FILTER (WHERE status = 'sent'),
+       count(*) FILTER (WHERE status = 'skipped'), count(*) FILTER (WHERE status = 'failed') FROM deliveries`,
+    // One row: what this workspace signs with, and the origin under which people reach it; made when first asked for.
+    `CREATE TABLE sending (
+       id INTEGER PRIMARY KEY CHECK (id = 1), unsubscribe_key BLOB, origin TEXT, webhook_secret TEXT,
+       previous_webhook_secret TEXT, previous_until INTEGER
+     )`,
+    `INSERT INTO sending (id) VALUES (1)`,
+    // Addresses that are called no more because they answered that they are gone, until somebody enables them.
+    `CREATE TABLE disabled_endpoints (
+       id TEXT PRIMARY KEY, url TEXT NOT NULL, disabled_at INTEGER NOT NULL, reason TEXT NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE UNIQUE INDEX disabled_endpoints_by_url ON disabled_endpoints (url)`,
+    // One row per template, for ever; what it says is in its newest snapshot.
+    `CREATE TABLE templates (
+       id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, snapshot_id TEXT NOT NULL,
+       created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE UNIQUE INDEX templates_by_key ON templates (key)`,
+    // What a template said at one time, immutable, for ever: a message is made of the snapshot it was asked for with.
+    `CREATE TABLE template_snapshots (
+       id TEXT PRIMARY KEY, template_id TEXT NOT NULL, definition TEXT NOT NULL, created_at INTEGER NOT NULL
+     )`,
+    // One row per address that is not written to, and why (bounce, complaint, manual, unsubscribe), until somebody takes
+    // it back. After an erasure only the digest is left of the address.
+    `CREATE TABLE suppressions (
+       email TEXT NOT NULL, reason TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, diagnostic_code TEXT,
+       profile_id TEXT,
+       PRIMARY KEY (email, reason)
+     ) WITHOUT ROWID`,
+    `CREATE UNIQUE INDEX suppressions_by_id ON suppressions (id)`,
+    `CREATE INDEX suppressions_by_profile ON suppressions (profile_id) WHERE profile_id IS NOT NULL`,
+    `CREATE TABLE suppressed_digests (
+       digest BLOB NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
+       PRIMARY KEY (digest, reason)
+     ) WITHOUT ROWID`,
+    // The latest bounce of an address that may pass: told of, and nothing is stopped by it. Goes with the person.
+    `CREATE TABLE soft_bounces (
+       email TEXT PRIMARY KEY, at INTEGER NOT NULL, diagnostic_code TEXT
+     ) WITHOUT ROWID`,
+  ],
 ];
 
 /** The schema version this code writes. */

@@ -11,10 +11,10 @@ import type { DeliveryOutcome } from "../domain/run.ts";
 import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
 import type { ApiKey } from "./api-keys.ts";
 import type { AnsweringPerson, AskedVersion, DryRun, Explanation, ExplainQuestion } from "./asking.ts";
-import { CellBase } from "./cell-base.ts";
 import { reportHealth, type CellHealth } from "./cell-health.ts";
 import { found, NOT_FOUND, UNAUTHORIZED, type CellResult } from "./cell-result.ts";
 import type { AcceptCommand, AcceptAtRateAnswer, AcceptOutcome, Admission, Caller } from "./command.ts";
+import { DeliveryCalls } from "./delivery-calls.ts";
 import type { CancelFilter, MigrateRequest, MigrationView } from "./enrollment-commands.ts";
 import type { Enrollment } from "./enrollment-store.ts";
 import { erasePerson } from "./erasure.ts";
@@ -30,7 +30,7 @@ import type { ReplayAnswer, ReplayStep } from "./replay-steps.ts";
 import { tryOut } from "./try-out.ts";
 import { undoMerge, type Unmerged } from "./unmerge.ts";
 
-export class WorkspaceCell extends CellBase {
+export class WorkspaceCell extends DeliveryCalls {
   /** Gives the cell its workspace, or changes what may be changed of it. */
   async putWorkspace(workspace: Workspace): Promise<void> {
     this.transaction(() => {
