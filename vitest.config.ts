@@ -2,7 +2,9 @@
 // bindings, `e2e` starts the real server as a user does. They run in that order, never beside each other: a
 // server under test gets the machine to itself.
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
+import { unstable_readConfig as readWranglerConfig } from "wrangler";
 
 /** Secrets of the `workers` suite: lists are newest first, so that tests can also use what an older secret signed. */
 const TEST_SECRETS = {
@@ -11,8 +13,19 @@ const TEST_SECRETS = {
   ADMIN_TOKEN: "test-admin-token-0123456789abcdef",
 };
 
+/** What reports of a provider are signed with in the `workers` suite, newest first. */
+const RESEND_WEBHOOK_SECRET = ["newest", "older"]
+  .map((age) => `whsec_${Buffer.from(`test-webhook-secret-${age}`).toString("base64")}`)
+  .join(",");
+
 // wrangler looks for required secrets in the environment too, and warns about those it does not find there.
 Object.assign(process.env, TEST_SECRETS);
+
+/** What the bundle leaves out, the suite inside workerd leaves out too: it renders with what is deployed. */
+const { alias = {} } = readWranglerConfig({ config: "wrangler.toml" });
+const leftOut = Object.entries(alias as Record<string, string>).map(([find, file]) => {
+  return { find, replacement: resolve(file) };
+});
 
 const d1Migrations = await readD1Migrations("migrations");
 
@@ -24,15 +37,20 @@ export default defineConfig({
         test: {
           name: "domain",
           environment: "node",
-          include: ["test/{domain,crypto}/**/*.test.ts"],
+          include: ["test/{domain,crypto,delivery}/**/*.test.ts"],
           sequence: { groupOrder: 1 },
         },
       },
       {
+        resolve: { alias: leftOut },
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: TEST_SECRETS },
+            miniflare: {
+              bindings: { ...TEST_SECRETS, ALLOW_LOOPBACK_WEBHOOKS: "true", RESEND_WEBHOOK_SECRET },
+              // Into a queue that nobody reads: a test hands messages to the Worker when it wants to.
+              queueProducers: { DELIVERIES: "read-by-nobody" },
+            },
           }),
         ],
         test: {

@@ -1,5 +1,8 @@
 // The composition root: what a deployment was given, checked once, before anything runs.
 import { parseSecretList } from "./crypto/secret-list.ts";
+import { renderEmail } from "./delivery/render.ts";
+import { parsePublicUrl } from "./domain/public-url.ts";
+import { opensLoopback } from "./domain/webhook-address.ts";
 import type { Services } from "./http/context.ts";
 
 const MIN_ADMIN_TOKEN_CHARACTERS = 32;
@@ -19,11 +22,15 @@ export function servicesOf(env: Env): Services {
       `ADMIN_TOKEN is not set, or has under ${MIN_ADMIN_TOKEN_CHARACTERS} characters: see docs/operations.md`,
     );
   }
+  // Each cell reads it for itself; checked here, so that a wrong one is told before anything is sent.
+  parsePublicUrl(env.PUBLIC_URL);
   const services: Services = {
     db: env.DB,
     keySecrets: parseSecretList("KEY_SECRETS", env.KEY_SECRETS),
     ledgerSecrets: parseSecretList("LEDGER_SECRETS", env.LEDGER_SECRETS),
     adminToken: env.ADMIN_TOKEN,
+    allowLoopbackWebhooks: opensLoopback(env.ALLOW_LOOPBACK_WEBHOOKS),
+    renderEmail,
   };
   known.set(env, services);
   return services;

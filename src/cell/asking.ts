@@ -1,5 +1,6 @@
 // Questions about journeys: what an event would do, why it would, and what a test against the past needs to know.
 // Decided by the code that decides events. Asking writes nothing; what a rehearsal has to write is taken back.
+import { refusalOf, type Refusals } from "../domain/consent.ts";
 import type { WaypostError } from "../domain/errors.ts";
 import type { Receipt, ReceiptEntry } from "../domain/event.ts";
 import { explainFilter, type ExplainedClause } from "../domain/explain.ts";
@@ -17,6 +18,7 @@ import { NEVER_ENROLLED } from "./enrollment-histories.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
 import type { EventApplier, Rehearsed } from "./event-applier.ts";
 import type { Journey, JourneyStatus, JourneyStore } from "./journey-store.ts";
+import type { PersonResolver } from "./person-resolver.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { RunawayGuard } from "./runaway-guard.ts";
 import { standingOf } from "./standing.ts";
@@ -80,7 +82,7 @@ export interface AskedVersion {
 /** Who answers for an id now; `null` = nobody is there. */
 export interface AnsweringPerson {
   askedId: string;
-  profile: Pick<Profile, "id" | "identities" | "propertiesJson"> | null;
+  profile: (Pick<Profile, "id" | "identities" | "propertiesJson"> & { refusals: Refusals }) | null;
 }
 
 type Decided = Pick<Explanation, "outcome" | "reason" | "detail"> & { clauses: ExplainedClause[] };
@@ -90,6 +92,7 @@ export class Asking {
   readonly #applier: EventApplier;
   readonly #journeys: JourneyStore;
   readonly #profiles: ProfileStore;
+  readonly #people: PersonResolver;
   readonly #enrollments: EnrollmentStore;
   readonly #guard: RunawayGuard;
   readonly #workspaceLimit: () => EntryLimit | null;
@@ -99,6 +102,7 @@ export class Asking {
     applier: EventApplier;
     journeys: JourneyStore;
     profiles: ProfileStore;
+    people: PersonResolver;
     enrollments: EnrollmentStore;
     guard: RunawayGuard;
     workspaceLimit: () => EntryLimit | null;
@@ -107,6 +111,7 @@ export class Asking {
     this.#applier = parts.applier;
     this.#journeys = parts.journeys;
     this.#profiles = parts.profiles;
+    this.#people = parts.people;
     this.#enrollments = parts.enrollments;
     this.#guard = parts.guard;
     this.#workspaceLimit = parts.workspaceLimit;
@@ -156,7 +161,8 @@ export class Asking {
       if (live === null) yield { askedId, profile: null };
       else {
         const { id, identities, propertiesJson } = live;
-        yield { askedId, profile: { id, identities, propertiesJson } };
+        const refusals = this.#people.personOf(live).refusals();
+        yield { askedId, profile: { id, identities, propertiesJson, refusals } };
       }
     }
   }
@@ -197,28 +203,29 @@ export class Asking {
       case "nobody":
         return null;
       case "sample":
-        return neverHere(person);
+        return neverHere(person, this.#people.refusalsOfNew(person.identities));
       case "profile": {
         const profile = this.#profiles.findLive(person.id);
         if (profile === null) return "unknown";
-        const properties = JSON.parse(profile.propertiesJson) as JsonObject;
-        // Nothing suppresses an address so far: no list of them is kept.
-        const resolved = { profile, properties: () => properties, suppressed: false };
+        const known = this.#people.personOf(profile);
         return {
-          standing: standingOf(resolved, this.#enrollments),
-          scope: profileScope(properties, readable(profile.identities)),
+          standing: standingOf(known, this.#enrollments),
+          scope: profileScope(known.properties(), readable(profile.identities)),
         };
       }
     }
   }
 }
 
-function neverHere({ identities, propertiesJson }: Extract<AskedPerson, { kind: "sample" }>): Someone {
+function neverHere(
+  { identities, propertiesJson }: Extract<AskedPerson, { kind: "sample" }>,
+  refusals: Refusals,
+): Someone {
   const { email = null, externalId = null } = identities;
   return {
     standing: () => ({
       has: (kind) => identities[kind] !== undefined,
-      suppressed: () => false,
+      suppressed: (transactional) => refusalOf(refusals, transactional) !== null,
       history: () => NEVER_ENROLLED,
       startedAfter: () => 0,
     }),

@@ -8,6 +8,7 @@ import { AlarmLanes } from "./alarm.ts";
 import { assembleCell, type CellParts } from "./cell-parts.ts";
 import { NOT_FOUND, UNAUTHORIZED, type CellResult } from "./cell-result.ts";
 import type { AcceptCommand, AcceptOutcome, Caller } from "./command.ts";
+import { deploymentOf } from "./deployment.ts";
 import { logLane } from "./lane-log.ts";
 import { migrate } from "./schema.ts";
 
@@ -18,9 +19,9 @@ export abstract class CellBase extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrate(ctx.storage.sql, (run) => ctx.storage.transactionSync(run));
-    this.parts = assembleCell(ctx.storage.sql, env.DB, (run) => this.transaction(run));
-    const { timers, flush, erasure, retention } = this.parts;
-    this.lanes = new AlarmLanes(ctx.storage, { timers, flush, erasure, retention }, logLane);
+    this.parts = assembleCell(ctx.storage.sql, env, (run) => this.transaction(run), deploymentOf(env));
+    const { timers, deliveries, flush, erasure, retention } = this.parts;
+    this.lanes = new AlarmLanes(ctx.storage, { timers, deliveries, flush, erasure, retention }, logLane);
     void ctx.blockConcurrencyWhile(async () => await this.lanes.recover(Date.now()));
   }
 

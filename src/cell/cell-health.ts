@@ -1,5 +1,5 @@
-// What a cell says about itself, for /healthz. Active runs are counted from their rows, everything else from
-// counters: so that the equation can fail when one of the two is wrong.
+// What a cell says about itself, for /healthz. Active runs and pending messages are counted from their rows, everything
+// else from counters: so that an equation can fail when one of its two sides is wrong.
 import { uuidV7Ms } from "../domain/ids.ts";
 import type { CellParts } from "./cell-parts.ts";
 import { CELL_SCHEMA_VERSION } from "./schema.ts";
@@ -8,7 +8,7 @@ export interface CellHealth {
   schemaVersion: number;
   /** Events on their way to D1. */
   outbox: number;
-  /** Profiles and enrollments whose row in D1 is behind. */
+  /** Profiles, enrollments and deliveries whose row in D1 is behind. */
   outboxChanges: number;
   oldestOutboxSeconds: number;
   projectionLagSeconds: number;
@@ -25,6 +25,10 @@ export interface CellHealth {
     cancelled: number;
     holds: boolean;
   };
+  /** Messages. */
+  deliveries: { made: number; sent: number; skipped: number; failed: number; pending: number; holds: boolean };
+  /** For how long the first message has waited that is due and that nobody has taken to send. */
+  deliveriesWaitingSeconds: number;
 }
 
 /** Reads a cell's state. @param now Unix milliseconds */
@@ -40,6 +44,8 @@ export function reportHealth(parts: CellParts, now: number): CellHealth {
   const totals = journeys.totals();
   const active = enrollments.countActive();
   const { enrolled, completed, exited, failed, cancelled } = totals;
+  const messages = enrollments.deliveries.counts();
+  const { messages: pending, waitingSince } = enrollments.deliveries.work.pending(now);
   return {
     schemaVersion: CELL_SCHEMA_VERSION,
     outbox: outbox.events,
@@ -59,5 +65,11 @@ export function reportHealth(parts: CellParts, now: number): CellHealth {
       cancelled,
       holds: enrolled === active + completed + exited + failed + cancelled,
     },
+    deliveries: {
+      ...messages,
+      pending,
+      holds: messages.made === messages.sent + messages.skipped + messages.failed + pending,
+    },
+    deliveriesWaitingSeconds: secondsSince(waitingSince),
   };
 }

@@ -3,6 +3,13 @@ import type { EntryLimit } from "../domain/eligibility.ts";
 import { MonotonicIds } from "../domain/ids.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { Asking } from "./asking.ts";
+import { ConsentDesk } from "./consent.ts";
+import { DeliveriesLane } from "./deliveries-lane.ts";
+import { DeliveryDesk } from "./delivery-desk.ts";
+import { DeliveryJobs } from "./delivery-jobs.ts";
+import { DeliveryRows } from "./delivery-rows.ts";
+import type { Deployment } from "./deployment.ts";
+import { DisabledEndpoints } from "./disabled-endpoints.ts";
 import { EnrollmentCommands } from "./enrollment-commands.ts";
 import { EnrollmentStore } from "./enrollment-store.ts";
 import { ErasureLane } from "./erasure-lane.ts";
@@ -24,8 +31,13 @@ import { RetentionLane } from "./retention-lane.ts";
 import { RunDriver } from "./run-driver.ts";
 import { RunPlans } from "./run-plans.ts";
 import { RunawayGuard } from "./runaway-guard.ts";
+import { Suppressions } from "./suppressions.ts";
+import { TemplateCommands } from "./template-commands.ts";
+import { TemplateStore } from "./template-store.ts";
 import { TextParts } from "./text-parts.ts";
 import { TimersLane } from "./timers-lane.ts";
+import { UnsubscribeLinks } from "./unsubscribe-links.ts";
+import { WebhookSecrets } from "./webhook-secrets.ts";
 import { WorkspaceStore } from "./workspace-store.ts";
 
 export type CellParts = ReturnType<typeof assembleCell>;
@@ -35,7 +47,12 @@ export type CellParts = ReturnType<typeof assembleCell>;
  *
  * @param transaction  runs a change all or nothing, and lets memory follow the tables when it fails
  */
-export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run: () => void) => void) {
+export function assembleCell(
+  sql: SqlStorage,
+  { DB: db, DELIVERIES: queue }: Pick<Env, "DB" | "DELIVERIES">,
+  transaction: (run: () => void) => void,
+  deployment: Deployment,
+) {
   const eventIds = new MonotonicIds();
   const ids = new MonotonicIds();
   const random = (): Uint8Array => crypto.getRandomValues(new Uint8Array(8));
@@ -50,16 +67,38 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   const rejected = new RejectedEvents(sql, textParts);
   const counts = new JourneyCounts(sql, outbox);
   const journeys = new JourneyStore(sql, counts);
+  const templates = new TemplateStore(sql);
   const profiles = new ProfileStore(sql, outbox);
   const enrollments = new EnrollmentStore(sql, outbox, textParts);
+  const deliveryRows = new DeliveryRows(sql);
+  const webhookSecrets = new WebhookSecrets(sql);
+  const disabledEndpoints = new DisabledEndpoints(sql);
+  const workspaceId = (): string => workspace.get()?.id ?? "";
+  const suppressions = new Suppressions(sql, { newId, digestKeys: () => deployment.digestKeys(workspaceId()) });
+  const unsubscribeLinks = new UnsubscribeLinks(sql, { workspaceId, publicUrl: deployment.publicUrl });
+  const consent = new ConsentDesk({ sql, workspace, profiles, suppressions, links: unsubscribeLinks });
   const erasures = new ErasureStore(sql);
-  const people = new PersonResolver({ sql, profiles, enrollments, newId });
+  const people = new PersonResolver({ sql, profiles, enrollments, suppressions, newId });
   const guard = new RunawayGuard(sql, () => workspace.runaway());
   const plans = new RunPlans(journeys);
   const timezone = (): string | null => workspace.get()?.timezone ?? null;
-  const driver = new RunDriver({ enrollments, profiles, plans, timezone, newId });
+  const snapshotIdOf = (templateKey: string): string | null => templates.snapshotIdOf(templateKey);
+  const driver = new RunDriver({ enrollments, profiles, plans, timezone, snapshotIdOf, newId });
+  const deliveryDesk = new DeliveryDesk({
+    enrollments,
+    driver,
+    jobs: new DeliveryJobs({ enrollments, profiles, journeys, templates }),
+    consent,
+    secrets: webhookSecrets,
+    endpoints: disabledEndpoints,
+    snapshotIdOf,
+    defaultFrom: () => workspace.get()?.settings.defaultFrom ?? null,
+    newId,
+    transaction,
+  });
   const enrollmentCommands = new EnrollmentCommands({ enrollments, profiles, journeys, plans, driver });
-  const journeyCommands = new JourneyCommands({ journeys, guard, newId });
+  const journeyCommands = new JourneyCommands({ journeys, templates, guard, newId });
+  const templateCommands = new TemplateCommands({ templates, journeys, newId });
 
   // The greater of the two: counting may have gone beyond the outbox, and ids below it would never be counted.
   let lastEventId = [outbox.newestEventId() ?? "", workspace.lastEventIdAtStart].toSorted().at(-1) as string;
@@ -77,8 +116,8 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   if (lastEventId !== "") eventIds.resumeAfter(lastEventId);
   const newEventId = (): string => (lastEventId = eventIds.next(Date.now(), random()));
   const workspaceLimit = (): EntryLimit | null => workspace.runaway();
-  const asking = new Asking({ applier, journeys, profiles, enrollments, guard, workspaceLimit, timezone });
-  const journeyReplay = new JourneyReplay({ sql, journeys, profiles, enrollments, guard, applier, outbox });
+  const asking = new Asking({ applier, journeys, profiles, people, enrollments, guard, workspaceLimit, timezone });
+  const journeyReplay = new JourneyReplay({ sql, journeys, profiles, people, enrollments, guard, applier, outbox });
 
   const flush = new FlushLane({
     db,
@@ -88,6 +127,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     ledger,
     profiles,
     enrollments,
+    deliveries: deliveryRows,
     quarantine,
     newId,
     lastEventId: () => lastEventId,
@@ -95,6 +135,14 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
   });
   const erasure = new ErasureLane({ db, workspaceId: () => workspace.get()?.id ?? "", erasures, transaction });
   const requestFlush = (): void => flush.request(Date.now());
+  const deliveries = new DeliveriesLane({
+    queue,
+    workspaceId,
+    work: enrollments.deliveries.work,
+    desk: deliveryDesk,
+    transaction,
+    requestFlush,
+  });
   const timers = new TimersLane({ enrollments, journeys, driver, transaction, requestFlush });
   const retention = new RetentionLane({
     db,
@@ -116,11 +164,21 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     rates: new RateWindows(),
     journeys,
     journeyCommands,
+    templates,
+    templateCommands,
     profiles,
     people,
     enrollments,
+    deliveryRows,
+    deliveryDesk,
+    webhookSecrets,
+    disabledEndpoints,
+    suppressions,
+    unsubscribeLinks,
+    consent,
     erasures,
     enrollmentCommands,
+    guard,
     driver,
     applier,
     asking,
@@ -128,6 +186,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     newEventId,
     newId,
     timers,
+    deliveries,
     flush,
     erasure,
     retention,
@@ -138,7 +197,7 @@ export function assembleCell(sql: SqlStorage, db: D1Database, transaction: (run:
     /** Reads again what is also kept in memory. */
     reload: (): void => {
       const stores = [workspace, ledger, rejected, counts, journeys, plans, profiles, enrollments, erasures, guard];
-      for (const store of stores) store.reload();
+      for (const store of [...stores, suppressions, unsubscribeLinks]) store.reload();
     },
   };
 }

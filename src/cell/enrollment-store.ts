@@ -58,7 +58,7 @@ export class EnrollmentStore {
     this.timers = new RunTimers(sql);
     this.waits = new RunWaits(sql);
     this.entryEvents = new EntryEvents(sql, parts);
-    this.deliveries = new DeliveryStore(sql);
+    this.deliveries = new DeliveryStore(sql, outbox, parts);
   }
 
   find(id: string): Enrollment | null {
@@ -185,19 +185,22 @@ export class EnrollmentStore {
   /**
    * Takes people out of their runs: active ones end, what tells of the person goes. Ids, instants and how a run
    * ended stay, for counts are made of them.
+   *
+   * @returns the addresses that e-mails of these runs were to go to, lower-cased
    */
-  erase(profileIds: readonly string[], now: number): void {
+  erase(profileIds: readonly string[], now: number): string[] {
     const ids = JSON.stringify(profileIds);
     this.#sql.exec(
       `UPDATE enrollments SET timeline = '[]', key_digest = NULL
        WHERE profile_id IN (SELECT value FROM json_each(?))`,
       ids,
     );
-    this.deliveries.erase(profileIds, now);
+    const writtenTo = this.deliveries.erase(profileIds, now);
     for (const run of profileIds.flatMap((id) => this.activeOf(id))) this.end(run, "cancelled", "profile_erased", now);
     this.waits.erase(profileIds);
     this.histories.erase(profileIds);
     this.entryEvents.erase(profileIds);
+    return writtenTo;
   }
 
   /** Runs of some people with their timelines, newest first; `before` is the last id of the page before. */
@@ -218,6 +221,12 @@ export class EnrollmentStore {
   /** Lets a run's entry event go once neither it nor a message of it needs it. */
   releaseEntryEvent({ id, eventId, reason }: Pick<Enrollment, "id" | "eventId" | "reason">): void {
     if (reason !== MERGED_DUPLICATE && !this.deliveries.hasPending(id)) this.entryEvents.release(eventId);
+  }
+
+  /** Holds a run's entry event for a message that is to be sent once more, unless something of the run holds it still. */
+  holdEntryEvent({ id, eventId, status, reason }: Enrollment): void {
+    if (status === "active" || reason === MERGED_DUPLICATE || this.deliveries.hasPending(id)) return;
+    this.entryEvents.hold(eventId);
   }
 
   /**
@@ -246,7 +255,7 @@ export class EnrollmentStore {
 
   /** Forgets what is kept in memory: after a transaction that was rolled back. */
   reload(): void {
-    for (const store of [this.histories, this.timers, this.waits]) store.reload();
+    for (const store of [this.histories, this.timers, this.waits, this.deliveries.work]) store.reload();
   }
 
   /** How many runs are active, counted from their rows: it reads all of them. */

@@ -41,8 +41,13 @@ export class EntryEvents {
 
   /** Keeps an event for one run more; other runs may have it kept already. */
   share(eventId: string, event: string, dataJson: string | null): void {
+    if (!this.hold(eventId)) this.keep(eventId, event, dataJson, 1);
+  }
+
+  /** Keeps an event that is kept for one more. @returns whether it is */
+  hold(eventId: string): boolean {
     const kept = this.#sql.exec(`UPDATE entry_events SET runs = runs + 1 WHERE event_id = ? RETURNING 1`, eventId);
-    if (kept.toArray().length === 0) this.keep(eventId, event, dataJson, 1);
+    return kept.toArray().length > 0;
   }
 
   /** Takes out the events that started runs of these people. */

@@ -10,6 +10,7 @@ import type { Outbox } from "./outbox.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { RejectedEvents } from "./rejected-events.ts";
+import type { Suppressions } from "./suppressions.ts";
 
 export interface ErasureParts {
   sql: SqlStorage;
@@ -18,6 +19,7 @@ export interface ErasureParts {
   outbox: Outbox;
   quarantine: Quarantine;
   rejected: RejectedEvents;
+  suppressions: Suppressions;
   erasures: ErasureStore;
 }
 
@@ -30,7 +32,7 @@ export interface ErasureParts {
  * @returns whether there was such a person
  */
 export function erasePerson(parts: ErasureParts, id: string, key: Uint8Array, now: number): boolean {
-  const { sql, profiles, enrollments, outbox, quarantine, rejected, erasures } = parts;
+  const { sql, profiles, enrollments, outbox, quarantine, rejected, suppressions, erasures } = parts;
   const live = profiles.findLive(id);
   if (live === null) return false;
   const family = familyOf(profiles, live);
@@ -38,8 +40,12 @@ export function erasePerson(parts: ErasureParts, id: string, key: Uint8Array, no
   const identities = ownIdentities(profiles, family);
 
   profiles.erase(family);
-  enrollments.erase(profileIds, now);
+  const writtenTo = enrollments.erase(profileIds, now);
   rejected.erase(identities);
+  const emails = identities.filter(({ kind }) => kind === "email").map(({ value }) => value);
+  // The person's own rows are gone by here: whoever an address leads to is somebody else.
+  const isElsewhere = (email: string): boolean => profiles.ownerOf("email", email) !== null;
+  suppressions.erase({ profileIds, emails }, { isElsewhere, writtenTo: new Set(writtenTo), key });
   // From quarantine into the outbox, then out of both: in this order nothing is blanked twice.
   const fromQuarantine = quarantine.erase(profileIds);
   const partEventIds = [...fromQuarantine, ...outbox.blank(profileIds)];

@@ -1,10 +1,10 @@
 // What an event does to people and journeys: resolves the profile, patches its properties, reaches the runs that wait
 // for it, decides the journeys that listen, enrolls, and puts the event with its receipt into the outbox. Knows no
 // idempotency keys; applying one event id again gives the first answer while the event waits in the outbox.
-import type { Receipt, ReceiptEntry, UserEventRow, Warning } from "../domain/event.ts";
+import type { Receipt, ReceiptEntry, SkipReason, UserEventRow, Warning } from "../domain/event.ts";
 import { uuidV7Ms } from "../domain/ids.ts";
 import type { Json } from "../domain/json.ts";
-import { decide, type EntryScope, type Verdict } from "../domain/matching.ts";
+import { decide, type EntryScope, type ListeningJourney, type Verdict } from "../domain/matching.ts";
 import { profileScope } from "../domain/profile-scope.ts";
 import type { Profile } from "../domain/profile.ts";
 import { packReceipt, unpackReceipt } from "../domain/receipt.ts";
@@ -100,21 +100,25 @@ export class EventApplier {
     const now = uuidV7Ms(eventId);
     const met = this.#meet(command, { now, eventId });
     if (met.kind !== "met") return met;
-    const { person, runPerson, scope, warnings } = met;
+    return this.#record(eventId, command, met, this.#decide(this.#listening(command), met, now));
+  }
 
-    const event: EntryEvent = { id: eventId, data: () => scope.keptEvent() };
-    const entered = this.#decide(command, met, now).map((verdict) => this.enter(verdict, runPerson, event, now));
-    const holders = entered.filter(({ holdsEvent }) => holdsEvent).length;
-    if (holders > 0) this.#enrollments.entryEvents.keep(eventId, command.event, command.dataJson, holders);
-
-    const entries = entered.map(({ entry }) => entry);
-    const enrolled = entries.filter(({ outcome }) => outcome === "enrolled").length;
-    const receipt: Receipt = { journeys: entries, warnings: [...command.warnings, ...warnings] };
-    const profileId = person?.profile.id ?? null;
-    this.#outbox.putEvent(rowOf(eventId, command, profileId, receipt, now));
-    this.#counts.add(receipt);
-    this.#lastEventId = eventId;
-    return { kind: "applied", profileId, matched: entries.length, enrolled, receipt };
+  /**
+   * Applies the event of a trigger: it is offered to one journey and to no other. What is not `applied` may have moved
+   * runs and changed the person: runs inside a transaction that is then taken back.
+   */
+  applyTrigger(
+    eventId: string,
+    command: AcceptCommand,
+    journey: ListeningJourney,
+  ): Applied | { kind: "kept_out"; reason: SkipReason } {
+    const now = uuidV7Ms(eventId);
+    const met = this.#meet(command, { now, eventId });
+    if (met.kind !== "met") return met;
+    const verdicts = this.#decide([journey], met, now);
+    const refusal = verdicts.find(({ outcome }) => outcome === "skipped");
+    if (refusal?.outcome === "skipped") return { kind: "kept_out", reason: refusal.reason };
+    return this.#record(eventId, command, met, verdicts);
   }
 
   /**
@@ -127,7 +131,7 @@ export class EventApplier {
     const met = this.#meet(command, { now, eventId: null });
     if (met.kind !== "met") return met;
     const { person, warnings } = met;
-    const journeys = this.#decide(command, met, now).map((verdict) => entryOf(verdict, null));
+    const journeys = this.#decide(this.#listening(command), met, now).map((verdict) => entryOf(verdict, null));
     const profileId = person !== null && known.includes(person.profile.id) ? person.profile.id : null;
     return { kind: "rehearsed", profileId, receipt: { journeys, warnings: [...command.warnings, ...warnings] } };
   }
@@ -160,13 +164,33 @@ export class EventApplier {
     return { kind: "met", person, runPerson, scope, warnings };
   }
 
-  #decide(command: AcceptCommand, { person, scope }: Met, now: number): Verdict[] {
-    if (!command.startsJourneys) return [];
+  #listening({ event, startsJourneys }: AcceptCommand): readonly ListeningJourney[] {
+    return startsJourneys ? this.#journeys.listeningTo(event) : [];
+  }
+
+  #decide(journeys: readonly ListeningJourney[], { person, scope }: Met, now: number): Verdict[] {
     const standing = person === null ? null : standingOf(person, this.#enrollments);
-    const isRunaway = (journey: Verdict["journey"]): boolean => this.#guard.isRunaway(journey, now);
-    return this.#journeys
-      .listeningTo(command.event)
-      .map((journey) => decide(journey, scope, { now, standing, isRunaway }));
+    const isRunaway = (journey: ListeningJourney): boolean => this.#guard.isRunaway(journey, now);
+    return journeys.map((journey) => decide(journey, scope, { now, standing, isRunaway }));
+  }
+
+  /** Does what was decided, and puts the event into the outbox. */
+  #record(eventId: string, command: AcceptCommand, met: Met, verdicts: readonly Verdict[]): Applied {
+    const { person, runPerson, scope, warnings } = met;
+    const now = uuidV7Ms(eventId);
+    const event: EntryEvent = { id: eventId, data: () => scope.keptEvent() };
+    const entered = verdicts.map((verdict) => this.enter(verdict, runPerson, event, now));
+    const holders = entered.filter(({ holdsEvent }) => holdsEvent).length;
+    if (holders > 0) this.#enrollments.entryEvents.keep(eventId, command.event, command.dataJson, holders);
+
+    const entries = entered.map(({ entry }) => entry);
+    const enrolled = entries.filter(({ outcome }) => outcome === "enrolled").length;
+    const receipt: Receipt = { journeys: entries, warnings: [...command.warnings, ...warnings] };
+    const profileId = person?.profile.id ?? null;
+    this.#outbox.putEvent(rowOf(eventId, command, profileId, receipt, now));
+    this.#counts.add(receipt);
+    this.#lastEventId = eventId;
+    return { kind: "applied", profileId, matched: entries.length, enrolled, receipt };
   }
 
   /** Does what a verdict says, and turns it into its receipt entry. */

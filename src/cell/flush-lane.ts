@@ -1,8 +1,9 @@
-// Brings the outbox to D1: events first, then profiles and enrollments whose row there is behind.
+// Brings the outbox to D1: events first, then profiles, enrollments and deliveries whose row there is behind.
 // At least once: a row leaves the outbox only when D1 is known to have it, or when it was put into quarantine.
 import type { UserEventRow } from "../domain/event.ts";
 import { project, type ProjectedTable, type ProjectionOutcome } from "../d1/projector.ts";
 import type { Lane } from "./alarm.ts";
+import type { DeliveryRows } from "./delivery-rows.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
 import type { JourneyCounts } from "./journey-counts.ts";
 import type { KeyLedger } from "./key-ledger.ts";
@@ -23,6 +24,7 @@ export interface FlushParts {
   ledger: KeyLedger;
   profiles: ProfileStore;
   enrollments: EnrollmentStore;
+  deliveries: DeliveryRows;
   quarantine: Quarantine;
   newId: () => string;
   lastEventId: () => string;
@@ -71,6 +73,7 @@ export class FlushLane implements Lane {
           await this.#flushEvents(),
           await this.#flushChanged("profiles"),
           await this.#flushChanged("enrollments"),
+          await this.#flushChanged("deliveries"),
         ];
         // A batch that was not full reached the end: what came meanwhile goes with the next run, together.
         more = results.some((full) => full);
@@ -147,18 +150,15 @@ export class FlushLane implements Lane {
     this.#parts.transaction(() => {
       const revs = store.revsOf(ids);
       const written = rows.filter(({ id }) => done.has(id));
-      const isCurrent = ({ id, rev }: ChangedRow): boolean => revs.get(id) === rev;
-      outbox.clearChanged(table, [
-        ...written.filter(isCurrent).map(({ id }) => id),
-        ...ids.filter((id) => !revs.has(id)),
-      ]);
+      const current = new Set(written.filter(({ id, rev }) => revs.get(id) === rev).map(({ id }) => id));
+      outbox.clearChanged(table, [...current, ...ids.filter((id) => !revs.has(id))]);
       // A row that changed again while D1 was writing stays behind.
-      const changed = written.filter((row) => !isCurrent(row)).map(({ id }) => id);
+      const changed = written.filter(({ id }) => !current.has(id)).map(({ id }) => id);
       outbox.markChangedSince(table, changed, readAt);
-      // A profile that was erased meanwhile is kept nowhere.
+      // As it was it is kept nowhere: its person may have been erased meanwhile.
       this.#putAside(
         table,
-        outcome.poisoned.filter(({ row }) => revs.has(row.id)),
+        outcome.poisoned.filter(({ row }) => current.has(row.id)),
       );
     });
     if (outcome.outage !== null) throw new ReadModelAway(outcome.outage);

@@ -1,11 +1,13 @@
 // What an operator does to journeys: write, edit, activate, pause, archive, release. Each takes effect for every event
 // accepted after it was answered.
-import type { WaypostError } from "../domain/errors.ts";
+import type { DefinitionIssue, WaypostError } from "../domain/errors.ts";
 import type { JourneyDefinition } from "../domain/journey.ts";
+import { toldIssues } from "../domain/issue-list.ts";
 import type { ListPage } from "../domain/list-page.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import type { Journey, JourneyStore } from "./journey-store.ts";
 import type { RunawayGuard } from "./runaway-guard.ts";
+import type { TemplateStore } from "./template-store.ts";
 
 /**
  * How many active journeys one event name may start: all of them are decided inside the accepting transaction.
@@ -45,11 +47,13 @@ const CROWDED: WaypostError = {
 
 export class JourneyCommands {
   readonly #journeys: JourneyStore;
+  readonly #templates: TemplateStore;
   readonly #guard: RunawayGuard;
   readonly #newId: () => string;
 
-  constructor(parts: { journeys: JourneyStore; guard: RunawayGuard; newId: () => string }) {
+  constructor(parts: { journeys: JourneyStore; templates: TemplateStore; guard: RunawayGuard; newId: () => string }) {
     this.#journeys = parts.journeys;
+    this.#templates = parts.templates;
     this.#guard = parts.guard;
     this.#newId = parts.newId;
   }
@@ -78,6 +82,8 @@ export class JourneyCommands {
       case "activate":
         if (journey.status !== "active" || journey.publishedVersion !== journey.version) {
           if (this.#isCrowded(journey)) return err(CROWDED);
+          const issues = this.#templateIssues(journey);
+          if (issues.length > 0) return err({ code: "invalid_journey", issues });
           this.#journeys.activate(journey, now);
         }
         break;
@@ -109,6 +115,22 @@ export class JourneyCommands {
   #isCrowded(journey: Journey): boolean {
     const { entry } = this.#journeys.version(journey.id, journey.version).definition;
     return "event" in entry && this.#journeys.countOthers(entry.event, journey.id) >= MAX_JOURNEYS_PER_EVENT;
+  }
+
+  /** E-mail steps of the newest version that have nothing to send. */
+  #templateIssues(journey: Journey): DefinitionIssue[] {
+    const { steps } = this.#journeys.version(journey.id, journey.version).definition;
+    const issues = steps.flatMap((step, i): DefinitionIssue[] => {
+      if (step.type !== "email") return [];
+      const status = this.#templates.statusOf(step.template);
+      if (status === "active") return [];
+      const message =
+        status === null
+          ? "There is no template with this key: write it first."
+          : "The template is archived: write it again, or name another one.";
+      return [{ path: `steps.${i}.template`, stepId: step.id, message }];
+    });
+    return toldIssues(issues, (message) => ({ path: "steps", stepId: null, message }));
   }
 
   #viewOf(journey: Journey): JourneyView {

@@ -5,7 +5,7 @@ import type { WaypostError } from "../domain/errors.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import { explainFilter } from "../domain/explain.ts";
 import { uuidV7Ms } from "../domain/ids.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
 import { takePage } from "../domain/list-page.ts";
 import { decide, type EntryScope, type ListeningJourney, type Verdict } from "../domain/matching.ts";
 import { profileScope } from "../domain/profile-scope.ts";
@@ -16,7 +16,7 @@ import type { EnrollmentStore } from "./enrollment-store.ts";
 import type { EventApplier } from "./event-applier.ts";
 import type { Journey, JourneyStore } from "./journey-store.ts";
 import type { Outbox } from "./outbox.ts";
-import type { ResolvedPerson } from "./person-resolver.ts";
+import type { PersonResolver, ResolvedPerson } from "./person-resolver.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import { rehearsedOfAll, rehearseEntry, standingAfter } from "./rehearsed-entries.ts";
 import {
@@ -41,6 +41,7 @@ export class JourneyReplay {
   readonly #sql: SqlStorage;
   readonly #journeys: JourneyStore;
   readonly #profiles: ProfileStore;
+  readonly #people: PersonResolver;
   readonly #enrollments: EnrollmentStore;
   readonly #guard: RunawayGuard;
   readonly #applier: EventApplier;
@@ -50,6 +51,7 @@ export class JourneyReplay {
     sql: SqlStorage;
     journeys: JourneyStore;
     profiles: ProfileStore;
+    people: PersonResolver;
     enrollments: EnrollmentStore;
     guard: RunawayGuard;
     applier: EventApplier;
@@ -58,6 +60,7 @@ export class JourneyReplay {
     this.#sql = parts.sql;
     this.#journeys = parts.journeys;
     this.#profiles = parts.profiles;
+    this.#people = parts.people;
     this.#enrollments = parts.enrollments;
     this.#guard = parts.guard;
     this.#applier = parts.applier;
@@ -225,14 +228,7 @@ export class JourneyReplay {
   /** Who answers for the person of an event now; `null` = nobody is there. */
   #personOf(profileId: string | null): ResolvedPerson | null {
     const profile = profileId === null ? null : this.#profiles.findLive(profileId);
-    if (profile === null) return null;
-    let properties: JsonObject | undefined;
-    return {
-      profile,
-      properties: () => (properties ??= JSON.parse(profile.propertiesJson) as JsonObject),
-      // Nothing suppresses an address so far: no list of them is kept.
-      suppressed: false,
-    };
+    return profile === null ? null : this.#people.personOf(profile);
   }
 }
 

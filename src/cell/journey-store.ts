@@ -113,6 +113,21 @@ export class JourneyStore {
       .toArray();
   }
 
+  /** Keys of active journeys whose published version sends an e-mail from a template, oldest first. */
+  activeWithTemplate(template: string, most: number): string[] {
+    const keys = this.#sql.exec<{ key: string }>(
+      `SELECT j.key FROM journeys j
+         JOIN journey_versions v ON v.journey_id = j.id AND v.version = j.published_version
+       WHERE j.status = 'active' AND EXISTS (
+         SELECT 1 FROM json_each(v.definition, '$.steps') s
+         WHERE s.value ->> '$.type' = 'email' AND s.value ->> '$.template' = ?)
+       ORDER BY j.id LIMIT ?`,
+      template,
+      most,
+    );
+    return Array.from(keys, ({ key }) => key);
+  }
+
   find(key: string): Journey | null {
     const row = [...this.#sql.exec<StoredJourney>(`SELECT * FROM journeys WHERE key = ?`, key)][0];
     return row === undefined ? null : this.#journeyOf(row);

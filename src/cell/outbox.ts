@@ -1,4 +1,4 @@
-// What the cell owes to D1: accepted events, and profiles and enrollments whose row there is behind.
+// What the cell owes to D1: accepted events, and profiles, enrollments and deliveries whose row there is behind.
 // An event's row costs one write to put in and one to take out; its id only grows, so the table is a queue.
 import { Buffer } from "node:buffer";
 import { withoutPerson } from "../domain/erased-event.ts";
@@ -20,7 +20,7 @@ const ENDS_WITHOUT_PARTS = '"}';
 /** SQL: whose the event of a row is. A row that is no JSON is nobody's; D1 refuses it. */
 export const PROFILE_OF_ROW = `CASE WHEN json_valid(row) THEN row ->> 'profile_id' END`;
 
-export type ChangedTable = "profiles" | "enrollments";
+export type ChangedTable = "profiles" | "enrollments" | "deliveries";
 
 export interface OutboxEvent {
   id: string;

@@ -1,12 +1,14 @@
 // What a cell gives to a person's export, in pages that fit into memory and may pass between objects.
 import type { UserEventRow } from "../domain/event.ts";
 import { takePage, type ListPage } from "../domain/list-page.ts";
+import type { DeliveryRows, ToldDelivery } from "./delivery-rows.ts";
 import type { Enrollment, EnrollmentStore } from "./enrollment-store.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Quarantine } from "./quarantine.ts";
 
 const PAGE_EVENTS = 200;
 const PAGE_ENROLLMENTS = 500;
+const PAGE_DELIVERIES = 500;
 
 /**
  * Events of a person that are on their way to D1 or in quarantine, whole, newest first. Whoever goes through the pages
@@ -35,6 +37,15 @@ export function enrollmentsOf(
   before: string | null,
 ): ListPage<Enrollment> {
   return enrollments.listOf(profileIds, PAGE_ENROLLMENTS, before);
+}
+
+/** Messages of a person with their attempts, newest first. */
+export function deliveriesOf(
+  rows: DeliveryRows,
+  profileIds: readonly string[],
+  before: string | null,
+): ListPage<ToldDelivery> {
+  return rows.listOf(profileIds, PAGE_DELIVERIES, before);
 }
 
 /** Reads events one by one: what does not fit into the page is not read. */

@@ -1,10 +1,11 @@
 // Finds, makes, changes or merges the person a request is about, as far as the door's policy allows.
 // Everything that can be refused is refused before the first write.
+import type { Refusals } from "../domain/consent.ts";
 import type { Warning } from "../domain/event.ts";
 import { withFormerId } from "../domain/former-id.ts";
 import { planForNamed, planIdentity, type IdentityPlan } from "../domain/identity.ts";
 import type { JsonObject } from "../domain/json.ts";
-import { IDENTITY_KINDS, type IdentityKind, type Profile } from "../domain/profile.ts";
+import { IDENTITY_KINDS, type IdentityKind, type Profile, type SentIdentities } from "../domain/profile.ts";
 import {
   changeProperties,
   fillBlanks,
@@ -17,6 +18,7 @@ import type { AcceptCommand } from "./command.ts";
 import type { EnrollmentStore } from "./enrollment-store.ts";
 import { mergeInto, type MergeContext } from "./merge.ts";
 import type { ProfileStore } from "./profile-store.ts";
+import type { Suppressions } from "./suppressions.ts";
 
 /** What a request says about a person, and how far it may go with people. */
 export type PersonCommand = Pick<
@@ -28,8 +30,8 @@ export interface ResolvedPerson {
   profile: Profile;
   /** The profile's properties, parsed when first asked for. */
   properties: () => JsonObject;
-  /** Whether no e-mail may be sent to the person. */
-  suppressed: boolean;
+  /** What there is against writing to the person, asked when a journey wants to know. */
+  refusals: () => Refusals;
 }
 
 export type Resolution =
@@ -44,12 +46,20 @@ export class PersonResolver {
   readonly #sql: SqlStorage;
   readonly #profiles: ProfileStore;
   readonly #enrollments: EnrollmentStore;
+  readonly #suppressions: Suppressions;
   readonly #newId: () => string;
 
-  constructor(parts: { sql: SqlStorage; profiles: ProfileStore; enrollments: EnrollmentStore; newId: () => string }) {
+  constructor(parts: {
+    sql: SqlStorage;
+    profiles: ProfileStore;
+    enrollments: EnrollmentStore;
+    suppressions: Suppressions;
+    newId: () => string;
+  }) {
     this.#sql = parts.sql;
     this.#profiles = parts.profiles;
     this.#enrollments = parts.enrollments;
+    this.#suppressions = parts.suppressions;
     this.#newId = parts.newId;
   }
 
@@ -103,7 +113,7 @@ export class PersonResolver {
     const update = propertyChangeOf(command);
     // The usual event: a known person, nothing new about them.
     if (survivor !== null && !plan.changed && update === null && survivor.sources.includes(command.source)) {
-      return resolved(survivor, plan.warnings);
+      return this.#resolved(survivor, plan.warnings);
     }
     const { properties: filled, filledNames } = fillFrom(survivor, plan.merges, command);
     const patched = update === null ? null : changeProperties(filled, update);
@@ -113,7 +123,8 @@ export class PersonResolver {
 
     const sources = new Set([survivor, ...plan.merges].flatMap((one) => one?.sources ?? []));
     const newSource = !sources.has(command.source);
-    if (survivor !== null && !plan.changed && patched === null && !newSource) return resolved(survivor, plan.warnings);
+    if (survivor !== null && !plan.changed && patched === null && !newSource)
+      return this.#resolved(survivor, plan.warnings);
 
     const profile: Profile = {
       id: survivor?.id ?? this.#newId(),
@@ -141,7 +152,27 @@ export class PersonResolver {
       this.#profiles.pointIdentities(profile.id, plan.identities, survivor?.identities ?? null);
       for (const { kind, value } of plan.released) this.#profiles.releaseIdentity(kind, value);
     }
-    return resolved(profile, plan.warnings);
+    return this.#resolved(profile, plan.warnings);
+  }
+
+  /** What there is against writing to somebody who was never here. */
+  refusalsOfNew({ email }: SentIdentities): Refusals {
+    return this.#suppressions.refusals(email ?? null, { profileIds: [], emails: [] });
+  }
+
+  #resolved(profile: Profile, warnings: Warning[]): Resolution {
+    return { kind: "resolved", person: this.personOf(profile), warnings };
+  }
+
+  /** A person as journeys are decided about them; each thing is read when first asked for. */
+  personOf(profile: Profile): ResolvedPerson {
+    let properties: JsonObject | undefined;
+    let refusals: Refusals | undefined;
+    return {
+      profile,
+      properties: () => (properties ??= JSON.parse(profile.propertiesJson) as JsonObject),
+      refusals: () => (refusals ??= this.#suppressions.refusalsOf(profile)),
+    };
   }
 
   #mergeContext(at: { now: number; eventId: string | null }): MergeContext {
@@ -184,20 +215,6 @@ function propertyChangeOf({ propertiesJson, listEditsJson }: PersonCommand): Pro
 function namesIn(update: PropertyChange | null): Set<string> {
   const { patch = {}, lists = null } = update ?? {};
   return new Set([patch, lists?.append ?? {}, lists?.unappend ?? {}].flatMap((one) => Object.keys(one)));
-}
-
-function resolved(profile: Profile, warnings: Warning[]): Resolution {
-  let properties: JsonObject | undefined;
-  return {
-    kind: "resolved",
-    person: {
-      profile,
-      properties: () => (properties ??= JSON.parse(profile.propertiesJson) as JsonObject),
-      // Nothing suppresses an address so far: no list of them is kept.
-      suppressed: false,
-    },
-    warnings,
-  };
 }
 
 /** @param plan  `null` = the event is about nobody */

@@ -73,8 +73,8 @@ export class Quarantine {
     const taken = this.#take(id);
     if (taken === null) return false;
     const { table_name: table, row_id: rowId, row } = taken;
-    if (table === "profiles" || table === "enrollments") this.#outbox.markChanged(table, rowId);
-    else this.#outbox.takeBack(rowId, row);
+    if (table === "user_events" || table === "user_event_parts") this.#outbox.takeBack(rowId, row);
+    else this.#outbox.markChanged(table, rowId);
     return true;
   }
 
@@ -122,8 +122,8 @@ export class Quarantine {
   }
 
   /**
-   * Takes people out: their profiles' rows go, and what stays of their events waits for D1 again. Rows of their runs
-   * hold ids only.
+   * Takes people out: their profiles' rows go, and what stays of their events and messages waits for D1 again. Rows of
+   * their runs hold ids only.
    *
    * @returns ids of the events that had parts
    */
@@ -131,6 +131,15 @@ export class Quarantine {
     const ids = JSON.stringify(profileIds);
     this.#sql.exec(
       `DELETE FROM quarantine WHERE table_name = 'profiles' AND row_id IN (SELECT value FROM json_each(?))`,
+      ids,
+    );
+    // They were blanked in their own table, and wait for D1 as they are now.
+    this.#sql.exec(
+      `DELETE FROM quarantine WHERE table_name = 'deliveries' AND (
+         ${PROFILE_OF_ROW} IN (SELECT value FROM json_each(?1)) OR row_id IN (
+           SELECT id FROM deliveries WHERE enrollment_id IN (
+             SELECT id FROM enrollments INDEXED BY enrollments_by_profile
+             WHERE profile_id IN (SELECT value FROM json_each(?1)))))`,
       ids,
     );
     // What is no JSON tells whose it is only by holding the id somewhere; nothing of it can stay.

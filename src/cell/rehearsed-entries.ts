@@ -32,7 +32,7 @@ export function standingAfter(
   const counted = entryKey === null ? ofPerson : (entries.get(keyed(profileId, entryKey)) ?? 0);
   return {
     has: (kind) => standing.has(kind),
-    suppressed: () => standing.suppressed(),
+    suppressed: (transactional) => standing.suppressed(transactional),
     history: () => {
       const history = standing.history();
       return counted === 0 ? history : { lastStartedAt: now, active: history.active + counted };

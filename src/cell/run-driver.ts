@@ -13,7 +13,7 @@ import {
   type RunSituation,
 } from "../domain/run.ts";
 import type { RunPlan } from "../domain/run-plan.ts";
-import type { AskingRun } from "./delivery-store.ts";
+import type { AskingRun, SettlementFacts } from "./delivery-store.ts";
 import type { Enrollment, EnrollmentStore, EndStatus, NewEnrollment } from "./enrollment-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import { RunPerson } from "./run-person.ts";
@@ -31,6 +31,8 @@ export interface RunDriverParts {
   plans: RunPlans;
   /** The workspace's, an IANA name; `null` = it has none. */
   timezone: () => string | null;
+  /** What a template says now, pinned for a message; `null` = there is no such template. */
+  snapshotIdOf: (templateKey: string) => string | null;
   newId: () => string;
 }
 
@@ -114,20 +116,33 @@ export class RunDriver {
   /**
    * Tells a run how a message of it went. A message that is settled already stays as it is.
    *
+   * @param facts  what is written down of the message besides
    * @returns whether there is such a message
    */
-  settle(deliveryId: string, outcome: DeliveryOutcome, now: number): boolean {
+  settle(deliveryId: string, outcome: DeliveryOutcome, now: number, facts: SettlementFacts = {}): boolean {
     const { enrollments } = this.#parts;
     const delivery = enrollments.deliveries.find(deliveryId);
     if (delivery === null) return false;
     const enrollment = enrollments.find(delivery.enrollmentId);
     if (delivery.status !== "pending" || enrollment === null) return true;
-    enrollments.deliveries.settle(deliveryId, outcome, now);
+    enrollments.deliveries.settle(deliveryId, outcome, facts, now);
     const { deliveryKey } = delivery;
     this.#feed(enrollment, { kind: "delivery_settled", deliveryKey, outcome }, now);
     // A run that ended before waited for this to let its entry event go; one that ends by it has let it go itself.
-    if (enrollment.status !== "active") enrollments.releaseEntryEvent(enrollment);
+    if (enrollment.status !== "active" && !delivery.isMadeOfKept) enrollments.releaseEntryEvent(enrollment);
     return true;
+  }
+
+  /** Lets a run that had ended and goes on take up what has happened meanwhile that others would have told it. */
+  catchUp(id: string, now: number): void {
+    const { enrollments } = this.#parts;
+    const enrollment = enrollments.find(id);
+    if (enrollment === null) return;
+    // The sweep of its journey's runs may have been past it.
+    if (enrollment.journeyStatus === "archived") return this.end(enrollment, "exited", "archived", now);
+    const { wait } = enrollment.run;
+    const status = wait?.kind === "delivery" ? enrollments.deliveries.statusOf(id, wait.deliveryKey) : null;
+    if (status !== null && status !== "pending") this.#feed(enrollment, { kind: "caught_up", status }, now);
   }
 
   /** Ends a run from outside; one that has ended stays as it is. */
@@ -171,10 +186,14 @@ export class RunDriver {
   }
 
   /** Does what concerns others than the run: messages and the person's profile. */
-  #act(run: AskingRun, person: RunPerson, { effects }: Advanced, now: number): void {
-    const { enrollments, newId } = this.#parts;
+  #act(run: NewEnrollment, person: RunPerson, { effects }: Advanced, now: number): void {
+    const { enrollments, snapshotIdOf, newId } = this.#parts;
     for (const effect of effects) {
-      if (effect.kind === "deliver") enrollments.deliveries.put(newId(), run, effect, now);
+      if (effect.kind === "deliver") {
+        const { request } = effect;
+        const snapshotId = request.channel === "email" ? snapshotIdOf(request.template) : null;
+        enrollments.deliveries.put(newId(), run, effect, snapshotId, now);
+      }
       if (effect.kind === "patch_profile") person.patch(effect.patch, now);
     }
   }

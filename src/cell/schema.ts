@@ -192,18 +192,27 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `ALTER TABLE deliveries ADD COLUMN kept TEXT`,
     `ALTER TABLE deliveries ADD COLUMN capped INTEGER NOT NULL DEFAULT 0`,
     `ALTER TABLE deliveries ADD COLUMN rev INTEGER NOT NULL DEFAULT 1`,
-    `UPDATE deliveries SET profile_id = (SELECT e.profile_id FROM enrollments e WHERE e.id = deliveries.enrollment_id)`,
+    `UPDATE deliveries SET
+       profile_id = (SELECT e.profile_id FROM enrollments e WHERE e.id = deliveries.enrollment_id),
+       target = coalesce(request ->> 'to', request ->> 'url'),
+       capped = channel = 'email' AND coalesce(request ->> 'transactional', 1) = 0`,
+    `INSERT INTO outbox_changes SELECT 'deliveries', id, unixepoch() * 1000 FROM deliveries`,
+    // A person's messages in order, for the export and the erasure.
+    `CREATE INDEX deliveries_by_profile ON deliveries (profile_id, id)`,
     // Messages that count against the frequency cap, by person and when they were sent.
     `CREATE INDEX deliveries_capped ON deliveries (profile_id, settled_at) WHERE capped = 1 AND status = 'sent'`,
-    // One row per message that is still to be sent: where it stands (waiting, queued, claimed, parked) and when somebody
-    // has to look at it next; a parked one waits for its host and has no instant. Goes when the message is settled.
+    // One row per message that is still to be sent: where it stands (waiting, queued, claimed, parked), when somebody has
+    // to look at it next, and since when it is to be sent; a parked one waits for its host and has no instant. Goes when
+    // the message is settled.
     `CREATE TABLE delivery_work (
        delivery_id TEXT PRIMARY KEY, state TEXT NOT NULL, due_at INTEGER, host TEXT, attempt INTEGER NOT NULL,
-       failures INTEGER NOT NULL
+       failures INTEGER NOT NULL, wanted_at INTEGER NOT NULL
      ) WITHOUT ROWID`,
-    `CREATE INDEX delivery_work_due ON delivery_work (due_at) WHERE due_at IS NOT NULL`,
+    `CREATE INDEX delivery_work_due ON delivery_work (state, due_at)`,
     `CREATE INDEX delivery_work_parked ON delivery_work (host, delivery_id) WHERE state = 'parked'`,
-    `INSERT INTO delivery_work SELECT id, 'waiting', created_at, NULL, 0, 0 FROM deliveries WHERE status = 'pending'`,
+    `UPDATE deliveries SET next_attempt_at = created_at WHERE status = 'pending'`,
+    `INSERT INTO delivery_work
+     SELECT id, 'waiting', created_at, NULL, 0, 0, created_at FROM deliveries WHERE status = 'pending'`,
     // One row per attempt to send a message, for ever; what a provider said goes when the person is erased.
     `CREATE TABLE delivery_attempts (
        delivery_id TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL, code TEXT,
@@ -238,15 +247,16 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TABLE template_snapshots (
        id TEXT PRIMARY KEY, template_id TEXT NOT NULL, definition TEXT NOT NULL, created_at INTEGER NOT NULL
      )`,
-    // One row per address that is not written to, and why (bounce, complaint, manual, unsubscribe), until somebody takes
-    // it back. After an erasure only the digest is left of the address.
+    // One row per address that is not written to, and why (bounce, complaint, manual, unsubscribe), with the person it
+    // was learned of; without an address it is about the person alone. Until somebody takes it back.
     `CREATE TABLE suppressions (
-       email TEXT NOT NULL, reason TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, diagnostic_code TEXT,
-       profile_id TEXT,
-       PRIMARY KEY (email, reason)
+       id TEXT PRIMARY KEY, email TEXT, reason TEXT NOT NULL, at INTEGER NOT NULL, diagnostic_code TEXT,
+       profile_id TEXT
      ) WITHOUT ROWID`,
-    `CREATE UNIQUE INDEX suppressions_by_id ON suppressions (id)`,
+    `CREATE UNIQUE INDEX suppressions_by_email ON suppressions (email, reason)`,
     `CREATE INDEX suppressions_by_profile ON suppressions (profile_id) WHERE profile_id IS NOT NULL`,
+    // What an erasure leaves of those: keyed digests of addresses, until somebody takes it back. The digest of an
+    // address is the one in erased_identities.
     `CREATE TABLE suppressed_digests (
        digest BLOB NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
        PRIMARY KEY (digest, reason)

@@ -1,5 +1,6 @@
 // How a person stands with each journey, for the rules of entry: read from the tables when a rule asks.
 import { createHash } from "node:crypto";
+import { refusalOf } from "../domain/consent.ts";
 import type { EnrollmentHistory, Standing } from "../domain/eligibility.ts";
 import { listIdentities } from "../domain/identity.ts";
 import type { ListeningJourney } from "../domain/matching.ts";
@@ -16,14 +17,14 @@ const KEY_DIGEST_BYTES = 16;
  * @returns the person's standing with a journey, by what that counts by
  */
 export function standingOf(
-  { profile, suppressed }: ResolvedPerson,
+  { profile, refusals }: ResolvedPerson,
   enrollments: EnrollmentStore,
 ): (journey: ListeningJourney, entryKey: string | null) => Standing {
   const family = [profile.id, ...profile.mergedFrom];
   let histories: ReadonlyMap<string, EnrollmentHistory> | undefined;
   return ({ id }, entryKey) => ({
     has: (kind) => listIdentities(profile.identities).some((identity) => identity.kind === kind),
-    suppressed: () => suppressed,
+    suppressed: (transactional) => refusalOf(refusals(), transactional) !== null,
     history: () => {
       if (entryKey !== null) return enrollments.histories.underKey(family, id, keyDigestOf(id, entryKey));
       histories ??= enrollments.histories.ofPerson(family);

@@ -2,8 +2,11 @@
 // D1 takes, however it has to be escaped. Written and removed in the transaction of the row it belongs to.
 import type { UserEventRow } from "../domain/event.ts";
 
-/** Whose text it is: an outbox row's, a quarantined row's, an entry event's, whose last run takes it along, or a rejected event's. */
-export type PartsOwner = "event" | "quarantined_event" | "entry_event" | "rejected_event";
+/**
+ * Whose text it is: an outbox row's, a quarantined row's, an entry event's, whose last run takes it along, a rejected
+ * event's, or a failed message's.
+ */
+export type PartsOwner = "event" | "quarantined_event" | "entry_event" | "rejected_event" | "delivery";
 
 export interface TextPart {
   part: number;

@@ -9,6 +9,8 @@ import { identitiesWithout, propertiesWithout } from "../domain/unmerge.ts";
 import type { Enrollment, EnrollmentStore } from "./enrollment-store.ts";
 import { lastMerge, noteUndone, type MovedByMerge } from "./merge-log.ts";
 import type { ProfileStore } from "./profile-store.ts";
+import type { RunDriver } from "./run-driver.ts";
+import { listedAs, type Suppressions } from "./suppressions.ts";
 
 /** Why a merge cannot be undone. @see docs/errors.md#not_eligible */
 const REFUSALS = {
@@ -23,11 +25,13 @@ export interface UnmergeParts {
   sql: SqlStorage;
   profiles: ProfileStore;
   enrollments: EnrollmentStore;
+  driver: RunDriver;
+  suppressions: Suppressions;
 }
 
-export interface Unmerged {
-  survivor: Profile;
-  restored: Profile;
+export interface Unmerged<P extends Profile = Profile> {
+  survivor: P;
+  restored: P;
 }
 
 interface Runs {
@@ -68,6 +72,10 @@ export function undoMerge(
 
   moveRunsBack(parts.enrollments, runs, mergedId, now);
   partProfiles(profiles, survivor, merged, { identities, filled: merge.moved.properties, now });
+  const parted = { survivor: profiles.find(survivorId) as Profile, restored: profiles.find(mergedId) as Profile };
+  parts.suppressions.part(listedAs(survivor), merge.id, [parted.survivor, parted.restored]);
+  // Its steps read the person as they are again.
+  for (const { id } of runs.ended) parts.driver.catchUp(id, now);
   noteUndone(sql, merge.id, now);
   return ok({ survivor: profiles.find(survivorId) as Profile, restored: profiles.find(mergedId) as Profile });
 }

@@ -5,15 +5,15 @@ import type { KeyClaim } from "../crypto/claim.ts";
 import type { UserEventRow } from "../domain/event.ts";
 import type { JourneyDefinition } from "../domain/journey.ts";
 import type { ListPage } from "../domain/list-page.ts";
-import type { Profile } from "../domain/profile.ts";
 import { ok } from "../domain/result.ts";
-import type { DeliveryOutcome } from "../domain/run.ts";
+import type { KnownProfile } from "../domain/suppression.ts";
 import type { Workspace, WorkspaceSettings } from "../domain/workspace.ts";
 import type { ApiKey } from "./api-keys.ts";
 import type { AnsweringPerson, AskedVersion, DryRun, Explanation, ExplainQuestion } from "./asking.ts";
 import { reportHealth, type CellHealth } from "./cell-health.ts";
 import { found, NOT_FOUND, UNAUTHORIZED, type CellResult } from "./cell-result.ts";
 import type { AcceptCommand, AcceptAtRateAnswer, AcceptOutcome, Admission, Caller } from "./command.ts";
+import { knownProfile } from "./consent-commands.ts";
 import { DeliveryCalls } from "./delivery-calls.ts";
 import type { CancelFilter, MigrateRequest, MigrationView } from "./enrollment-commands.ts";
 import type { Enrollment } from "./enrollment-store.ts";
@@ -27,6 +27,7 @@ import type { RateRule } from "./rate-windows.ts";
 import type { KeptRejectedEvent, RejectedEvent } from "./rejected-events.ts";
 import type { QuarantinedRow } from "./quarantine.ts";
 import type { ReplayAnswer, ReplayStep } from "./replay-steps.ts";
+import { triggerJourney, type TriggerCommand, type TriggerOutcome } from "./trigger.ts";
 import { tryOut } from "./try-out.ts";
 import { undoMerge, type Unmerged } from "./unmerge.ts";
 
@@ -83,6 +84,13 @@ export class WorkspaceCell extends DeliveryCalls {
     return { kind: "answered", outcomes: this.acceptAll(commands), rate: admission.rate };
   }
 
+  /** Starts a run of the journey of a key. */
+  async trigger(caller: Caller, command: TriggerCommand): Promise<CellResult<TriggerOutcome>> {
+    const result = this.change(caller, () => triggerJourney(this.ctx.storage, this.parts, command));
+    if (result.ok && result.value.kind === "triggered" && !result.value.replayed) this.wakeFlush();
+    return result;
+  }
+
   /** The event that a request's key was used for; `null` = none. Uses no key up. */
   async findAccepted(caller: Caller, claims: KeyClaim[]): Promise<CellResult<string | null>> {
     if (!this.may(caller)) return UNAUTHORIZED;
@@ -135,8 +143,10 @@ export class WorkspaceCell extends DeliveryCalls {
   }
 
   /** The live profile that answers for an id. */
-  async readProfile(caller: Caller, id: string): Promise<CellResult<Profile>> {
-    return this.may(caller) ? found(this.parts.profiles.findLive(id)) : UNAUTHORIZED;
+  async readProfile(caller: Caller, id: string): Promise<CellResult<KnownProfile>> {
+    if (!this.may(caller)) return UNAUTHORIZED;
+    const live = this.parts.profiles.findLive(id);
+    return live === null ? NOT_FOUND : ok(knownProfile(this.parts, live));
   }
 
   /**
@@ -172,10 +182,11 @@ export class WorkspaceCell extends DeliveryCalls {
   }
 
   /** Finds, creates or merges a person as an event would; no event is made, and no journey starts. */
-  async upsertProfile(caller: Caller, upsert: ProfileUpsert): Promise<CellResult<Profile>> {
+  async upsertProfile(caller: Caller, upsert: ProfileUpsert): Promise<CellResult<KnownProfile>> {
     const result = this.change(caller, () => upsertProfile(this.parts.people, upsert, Date.now()));
-    if (result.ok) this.wakeFlush();
-    return result;
+    if (!result.ok) return result;
+    this.wakeFlush();
+    return ok(knownProfile(this.parts, result.value));
   }
 
   /** Merges that the person of an id had a part in, newest first. */
@@ -188,10 +199,16 @@ export class WorkspaceCell extends DeliveryCalls {
     return this.askFamily(caller, id, (profileIds) => mergesOf(this.parts.sql, profileIds, limit, before));
   }
 
-  async unmergeProfile(caller: Caller, survivorId: string, mergedId: string): Promise<CellResult<Unmerged>> {
+  async unmergeProfile(
+    caller: Caller,
+    survivorId: string,
+    mergedId: string,
+  ): Promise<CellResult<Unmerged<KnownProfile>>> {
     const result = this.change(caller, () => undoMerge(this.parts, survivorId, mergedId, Date.now()));
-    if (result.ok) this.wakeFlush();
-    return result;
+    if (!result.ok) return result;
+    this.wakeFlush();
+    const { survivor, restored } = result.value;
+    return ok({ survivor: knownProfile(this.parts, survivor), restored: knownProfile(this.parts, restored) });
   }
 
   async readEnrollment(caller: Caller, id: string): Promise<CellResult<Enrollment>> {
@@ -213,12 +230,6 @@ export class WorkspaceCell extends DeliveryCalls {
     return this.moveRuns(caller, () => this.parts.enrollmentCommands.migrate(id, request, Date.now()));
   }
 
-  /** Tells a run how a message of it went; asked by nobody from outside. @returns whether there is such a message */
-  async settleDelivery(id: string, outcome: DeliveryOutcome): Promise<boolean> {
-    const settled = this.moveRuns({ kind: "operator" }, () => ok(this.parts.driver.settle(id, outcome, Date.now())));
-    return settled.ok && settled.value;
-  }
-
   async createJourney(caller: Caller, definition: JourneyDefinition): Promise<CellResult<JourneyView>> {
     return this.change(caller, () => this.parts.journeyCommands.create(definition, Date.now()));
   }
@@ -227,8 +238,18 @@ export class WorkspaceCell extends DeliveryCalls {
     return this.change(caller, () => this.parts.journeyCommands.edit(key, definition, Date.now()));
   }
 
-  async changeJourney(caller: Caller, key: string, change: JourneyChange): Promise<CellResult<JourneyView>> {
-    const result = this.change(caller, () => this.parts.journeyCommands.change(key, change, Date.now()));
+  /** @param origin  the request's own: what an active journey sends has links, and they begin with it */
+  async changeJourney(
+    caller: Caller,
+    key: string,
+    change: JourneyChange,
+    origin: string | null = null,
+  ): Promise<CellResult<JourneyView>> {
+    const result = this.change(caller, () => {
+      const changed = this.parts.journeyCommands.change(key, change, Date.now());
+      if (changed.ok && change === "activate" && origin !== null) this.parts.unsubscribeLinks.learnOrigin(origin);
+      return changed;
+    });
     if (result.ok) {
       this.parts.timers.lookAtJourneys();
       this.lanes.arm(Date.now());

@@ -1,11 +1,14 @@
-// `npm run deploy`: looks before it changes anything (login, secrets), then makes the database, migrates it, and
-// only then uploads the code that needs the new schema. Never reads, makes or prints the value of a secret.
+// `npm run deploy`: looks before it changes anything (login, secrets), then makes the queues and the database, migrates
+// it, and only then uploads the code that needs the new schema. Never reads, makes or prints the value of a secret.
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { PROJECT_ROOT, QUIET_WRANGLER, wranglerScript } from "./local/bundle.ts";
 import { StartupFailure } from "./startup-failure.ts";
 
 const DATABASE = "waypost";
+/** As wrangler.toml names them: a Worker that is to read a queue cannot be uploaded before it is there. */
+const QUEUES = ["waypost-deliveries", "waypost-email-events"];
+const NO_SUCH_QUEUE = "does not exist";
 const REQUIRED_SECRETS = ["KEY_SECRETS", "LEDGER_SECRETS", "ADMIN_TOKEN"];
 /** Cloudflare's code for a Worker that was never deployed. */
 const NO_SUCH_WORKER = "10007";
@@ -23,6 +26,7 @@ function deploy(): void {
   const secretsFile = values["secrets-file"];
   checkLogin();
   checkSecrets(secretsFile);
+  for (const queue of QUEUES) provisionQueue(queue);
   provisionDatabase();
   show("Applying migrations", ["d1", "migrations", "apply", DATABASE, "--remote"]);
   show("Deploying", ["deploy", ...(secretsFile === undefined ? [] : ["--secrets-file", secretsFile])]);
@@ -56,6 +60,13 @@ function checkSecrets(secretsFile: string | undefined): void {
   if (missing.length === 0) return;
   const commands = missing.map((name) => `  npx wrangler secret put ${name}`).join("\n");
   throw new StartupFailure(`Secrets are missing. Set them (docs/operations.md, "Secrets") and try again:\n${commands}`);
+}
+
+function provisionQueue(queue: string): void {
+  const { ok, output } = ask(["queues", "info", queue]);
+  if (ok) return;
+  if (!output.includes(NO_SUCH_QUEUE)) throw new StartupFailure(`The queues cannot be looked up.${quoted(output)}`);
+  show(`Making the queue ${queue}`, ["queues", "create", queue]);
 }
 
 /** wrangler finds the database by its name, so that no account's id is kept in this project. */

@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import { emailFiles } from "./dev/email-files.ts";
 import { writePrivateJson } from "./dev/files.ts";
 import { greeting } from "./dev/greeting.ts";
 import { loadSecrets, saveSecrets, secretBindings } from "./dev/secrets.ts";
@@ -19,6 +20,7 @@ const PARENT_POLL_MS = 1_000;
 const STOP_TIMEOUT_MS = 3_000;
 
 const stopping = new AbortController();
+const greeted = Promise.withResolvers<void>();
 const cleanups: (() => void | Promise<void>)[] = [];
 let exitCode = 0;
 
@@ -52,7 +54,14 @@ async function serve(): Promise<void> {
   const bundle = await building;
   await migrate(stateDir);
   const runtime = keep(
-    await startRuntime(bundle, { host: HOST, port, stateDir, secrets: secretBindings(secrets), onLog: printLog }),
+    await startRuntime(bundle, {
+      host: HOST,
+      port,
+      stateDir,
+      secrets: { ...secretBindings(secrets), ...settings.email },
+      emailFiles: emailFiles(join(stateDir, "emails"), (line) => void printLine(line)),
+      onLog: printLog,
+    }),
   );
   await runtime.ready.catch((error: unknown) => {
     throw runtimeFailure(portFailure(port, error));
@@ -67,6 +76,7 @@ async function serve(): Promise<void> {
   const { workspaceId, apiKey, eventsKey, writeKey } = demo;
   writePrivateJson(devJson, { baseUrl, workspaceId, apiKey, eventsKey, writeKey, adminToken: secrets.adminToken });
   process.stdout.write(greeting(baseUrl, eventsKey));
+  greeted.resolve();
   runCron(runtime);
 }
 
@@ -121,6 +131,12 @@ function removeFile(path: string): void {
 function printLog(log: RuntimeLog): void {
   const stream = log.level === "error" || log.level === "warn" ? process.stderr : process.stdout;
   if (!stopping.signal.aborted) stream.write(`${log.message}\n`);
+}
+
+/** What a run of before this start has left to send is told of after the greeting, which comes first. */
+async function printLine(line: string): Promise<void> {
+  await greeted.promise;
+  if (!stopping.signal.aborted) process.stdout.write(`${line}\n`);
 }
 
 /** Takes the signals that end us; called again after each library that installs a handler which exits at once. */

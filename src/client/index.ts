@@ -23,6 +23,17 @@ export {
 } from "./errors.ts";
 export type { ClientOptions, Fetch, RequestOptions } from "./options.ts";
 export type { Events, ListEventsParams, TrackOptions } from "./events.ts";
+export type { Journeys } from "./journeys.ts";
 export type { BatchAnswer, BatchEvent, BatchItemError, BatchParams, BatchResult } from "./batch.ts";
 export type { Answer } from "./transport.ts";
-export type { Accepted, Json, JsonObject, ListedEvent, Receipt, StoredEvent, TrackParams } from "./wire.ts";
+export type {
+  Accepted,
+  Json,
+  JsonObject,
+  ListedEvent,
+  Receipt,
+  StoredEvent,
+  TrackParams,
+  TriggeredRun,
+  TriggerParams,
+} from "./wire.ts";

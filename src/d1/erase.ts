@@ -7,6 +7,7 @@ import { DELETE_PROPERTIES_OF } from "./profile-properties.ts";
 const SLICE_EVENTS = 200;
 /** Of half a megabyte each. */
 const SLICE_PARTS = 20;
+const SLICE_DELIVERIES = 500;
 /** Ids handed over in one statement. */
 const SLICE_IDS = 1_000;
 
@@ -24,6 +25,14 @@ const BLANK_EVENTS = `
 UPDATE user_events SET profile_id = NULL, reference_id = NULL, redacted_data_paths = NULL, data = NULL, data_parts = 0,
   receipt = CASE WHEN json_type(receipt, '$[0]') = 'array' THEN json_array(json_extract(receipt, '$[0]')) ELSE '[[]]' END
 WHERE workspace_id = ?1 AND event_id IN (SELECT value FROM json_each(?2))`;
+
+/** How each message ended stays, and which step it was of; to whom it went goes. */
+export const BLANK_DELIVERIES = `
+UPDATE deliveries SET target = NULL, provider_id = NULL WHERE workspace_id = ?1 AND delivery_id IN (
+  SELECT delivery_id FROM deliveries INDEXED BY deliveries_by_profile
+  WHERE workspace_id = ?1 AND profile_id = ?2 AND (target IS NOT NULL OR provider_id IS NOT NULL)
+  LIMIT ${SLICE_DELIVERIES}
+)`;
 
 const DELETE_PARTS = `
 DELETE FROM user_event_parts WHERE workspace_id = ?1 AND (event_id, part) IN (
@@ -64,9 +73,23 @@ export async function erasePerson(
     if (!(await deleteParts(db, workspaceId, eventIds, deadline))) return false;
   }
   for (const profileId of person.profileIds) {
+    if (!(await blankDeliveriesOf(db, workspaceId, profileId, deadline))) return false;
     if (!(await blankEventsOf(db, workspaceId, profileId, deadline))) return false;
   }
   return true;
+}
+
+async function blankDeliveriesOf(
+  db: D1Database,
+  workspaceId: string,
+  profileId: string,
+  deadline: number,
+): Promise<boolean> {
+  for (;;) {
+    if (Date.now() >= deadline) return false;
+    const { meta } = await db.prepare(BLANK_DELIVERIES).bind(workspaceId, profileId).run();
+    if (meta.changes < SLICE_DELIVERIES) return true;
+  }
 }
 
 async function blankEventsOf(

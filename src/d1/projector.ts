@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { isJsonObject } from "../domain/json.ts";
 import { err, ok, type Result } from "../domain/result.ts";
 import { errorCode, isOutage } from "./d1-errors.ts";
+import { UPSERT_DELIVERIES } from "./deliveries.ts";
 import { UPSERT_ENROLLMENTS } from "./enrollments.ts";
 import { DELETE_FORMER_PROPERTIES, INSERT_PRESENT_PROPERTIES } from "./profile-properties.ts";
 import { UPSERT_PROFILES } from "./profiles.ts";
@@ -23,6 +24,7 @@ const WRITE = {
   user_event_parts: INSERT_USER_EVENT_PARTS,
   profiles: UPSERT_PROFILES,
   enrollments: UPSERT_ENROLLMENTS,
+  deliveries: UPSERT_DELIVERIES,
 } as const;
 
 /** What has to be written with a table's rows, in this order around them; each may be repeated. */

@@ -1,4 +1,4 @@
-// Ids of events and enrollments are UUIDv7: the first 48 bits are Unix milliseconds, so a range of instants
+// Ids of events, enrollments and deliveries are UUIDv7: the first 48 bits are Unix milliseconds, so a range of instants
 // is a range of ids, and no index on an instant is needed. Source: RFC 9562, section 5.7.
 
 /** Sorts after every UUID text: the open end of a range of ids. */

@@ -39,6 +39,10 @@ export function advance(plan: RunPlan, run: Run, input: RunInput, situation: Run
     case "delivery_settled":
       settle(walk, input.deliveryKey, input.outcome);
       break;
+    case "caught_up":
+      if (!isActive || run.wait?.kind !== "delivery") return unchanged;
+      goOnAfter(walk, input.status);
+      break;
     case "merged":
       if (!isActive) return unchanged;
       walk.note("merged", { mergedProfileId: input.mergedProfileId });
@@ -127,7 +131,10 @@ function settle(walk: RunWalk, deliveryKey: string, outcome: DeliveryOutcome): v
   const { status, ...why } = outcome;
   walk.note(status, { deliveryKey, ...why }, stepId);
   const { wait } = walk.run;
-  if (!walk.isActive || wait?.kind !== "delivery" || wait.deliveryKey !== deliveryKey) return;
+  if (walk.isActive && wait?.kind === "delivery" && wait.deliveryKey === deliveryKey) goOnAfter(walk, status);
+}
+
+function goOnAfter(walk: RunWalk, status: DeliveryOutcome["status"]): void {
   const { step } = walk;
   if (step === undefined) walk.fail("step_missing");
   else if (status === "failed") walk.goFromFailure(step, "delivery_failed");

@@ -30,7 +30,7 @@ export interface PresentPerson {
   /** Of the live profile: what was merged counts together. */
   id: string;
   has: (kind: IdentityKind) => boolean;
-  suppressed: boolean;
+  suppressed: Standing["suppressed"];
   /** What `/profile/*` reads. */
   scope: () => Json;
 }
@@ -142,7 +142,7 @@ export class Backtest {
     const counted = key === null ? starts.all : (starts.byKey.get(key) ?? []);
     return {
       has: person.has,
-      suppressed: () => person.suppressed,
+      suppressed: person.suppressed,
       history: () => ({
         lastStartedAt: counted.at(-1) ?? null,
         // When a run would have ended is not known: it is active as long as it can be.

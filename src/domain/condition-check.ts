@@ -4,7 +4,7 @@ import { OPERATORS, type Operator } from "./condition-grammar.ts";
 import { MAX_ISSUES } from "./issue-list.ts";
 import { hasOwn, isJsonObject, type JsonObject } from "./json.ts";
 import { dotPath, quote } from "./quote.ts";
-import { parseStatePath } from "./state-path.ts";
+import { parseItemPath, parseStatePath, type StateRoot } from "./state-path.ts";
 
 /** Groups inside groups; far past what a person can read, far below what a call stack holds. */
 export const MAX_CONDITION_DEPTH = 16;
@@ -18,17 +18,32 @@ export interface ConditionIssue {
 }
 
 const GROUPS = ["$and", "$or"] as const;
+/** What a clause can compare. */
+const SUBJECTS = ["$state", "$item", "$index"] as const;
+type Subject = (typeof SUBJECTS)[number];
+
 const EXPECTED = 'A condition is true, false, a list of conditions, or an object with "$state", "$and" or "$or".';
+
+/** What a condition may read at its place. */
+export interface ConditionReads {
+  /**
+   * Whether `{ "$entry": pointer }` may stand on the right: only where a later event is compared with the one that
+   * started the run.
+   */
+  allowEntry: boolean;
+  /** Where `$state` may lead. Without it: into the event and the profile. */
+  roots?: readonly StateRoot[];
+  /** Whether `$item` and `$index` can be compared too: what a template repeats. */
+  allowItem?: boolean;
+}
 
 /**
  * Checks a condition of unknown shape.
  *
- * @param options.allowEntry  whether `{ "$entry": pointer }` may stand on the right: only where a later event is
- *                            compared with the one that started the run
  * @returns every issue found, up to a little more than anyone is told of; none = {@link compileCondition} takes it
  */
-export function checkCondition(input: unknown, options: { allowEntry: boolean }): ConditionIssue[] {
-  const check = new ConditionCheck(options.allowEntry);
+export function checkCondition(input: unknown, reads: ConditionReads): ConditionIssue[] {
+  const check = new ConditionCheck(reads);
   check.condition(input, [], 0);
   return check.issues;
 }
@@ -37,18 +52,20 @@ type Path = readonly (string | number)[];
 
 class ConditionCheck {
   readonly issues: ConditionIssue[] = [];
-  readonly #allowEntry: boolean;
+  readonly #reads: ConditionReads;
+  readonly #subjects: readonly Subject[];
   #clauses = 0;
 
-  constructor(allowEntry: boolean) {
-    this.#allowEntry = allowEntry;
+  constructor(reads: ConditionReads) {
+    this.#reads = reads;
+    this.#subjects = reads.allowItem === true ? SUBJECTS : ["$state"];
   }
 
   condition(input: unknown, path: Path, depth: number): void {
     if (typeof input === "boolean") this.#count(path);
     else if (Array.isArray(input)) this.#group(input, path, depth + 1);
     else if (!isJsonObject(input)) this.#report(path, EXPECTED);
-    else if (hasOwn(input, "$state")) this.#clause(input, path);
+    else if (this.#subjects.some((name) => hasOwn(input, name))) this.#clause(input, path);
     else if (GROUPS.some((name) => hasOwn(input, name))) this.#groupObject(input, path, depth);
     else this.#report(path, EXPECTED);
   }
@@ -83,8 +100,9 @@ class ConditionCheck {
   }
 
   #clause(input: JsonObject, path: Path): void {
-    this.#pointer(input.$state, [...path, "$state"], "$state");
-    const keys = Object.keys(input).filter((key) => key !== "$state");
+    const subject = this.#subjects.find((name) => hasOwn(input, name)) ?? "$state";
+    this.#subject(subject, input[subject], [...path, subject]);
+    const keys = Object.keys(input).filter((key) => key !== subject);
     if (keys.every((key) => key === "not")) this.#count(path);
     for (const key of keys) {
       if (key === "not") this.#not(input, path);
@@ -97,6 +115,16 @@ class ConditionCheck {
           `${quote(key)} is not an operator. The operators are ${OPERATORS.join(", ")}, and "not".`,
         );
       }
+    }
+  }
+
+  #subject(subject: Subject, value: unknown, path: Path): void {
+    if (subject === "$state") this.#pointer(value, path, subject);
+    else if (subject === "$index") {
+      if (value !== true) this.#report(path, '"$index" can only be true.');
+    } else {
+      const parsed = typeof value === "string" ? parseItemPath(value) : null;
+      if (parsed?.ok !== true) this.#report(path, parsed?.error ?? '"$item" takes the path of a value in the item.');
     }
   }
 
@@ -115,7 +143,7 @@ class ConditionCheck {
   #reference(value: JsonObject, path: Path): void {
     const name = hasOwn(value, "$state") ? "$state" : "$entry";
     if (Object.keys(value).length > 1) this.#report(path, `Nothing can stand beside "${name}" on the right side.`);
-    if (name === "$entry" && !this.#allowEntry) {
+    if (name === "$entry" && !this.#reads.allowEntry) {
       this.#report(path, '"$entry" can be read in exitOn, goal and wait_for_event only; here it is "$state".');
     } else {
       this.#pointer(value[name], [...path, name], name);
@@ -127,7 +155,7 @@ class ConditionCheck {
       this.#report(path, `"${name}" takes a path, such as "/event/name".`);
       return;
     }
-    const parsed = name === "$state" ? parseStatePath(value) : parseStatePath(value, ["event"]);
+    const parsed = parseStatePath(value, name === "$state" ? this.#reads.roots : ["event"]);
     if (!parsed.ok) this.#report(path, parsed.error);
   }
 

@@ -79,7 +79,7 @@ export function compileEligibility(
     key: rules.key === undefined ? null : compileKey(rules.key),
     cap: rules.cap === undefined ? null : compileLimit(rules.cap),
     requires: rules.requires ?? [],
-    emailOnly: reachesByEmailOnly(steps),
+    emailOnly: emailOnlyOf(steps),
   };
 }
 
@@ -104,11 +104,14 @@ function compileKey(pointer: string): EntryKey {
 
 /**
  * Whether all that a journey could do to reach anybody is to write to the person's own address. A webhook may reach
- * the person another way, and an e-mail to another address somebody else: for those the run is still worth having.
+ * the person another way, and an e-mail to another address somebody else: for those the run is still worth having. One
+ * transactional e-mail is enough to have it for somebody who has unsubscribed.
  */
-function reachesByEmailOnly(steps: readonly Step[]): boolean {
-  const reaching = steps.filter(({ type }) => type === "email" || type === "webhook");
-  return reaching.length > 0 && reaching.every((step) => step.type === "email" && isToThePerson(step.to));
+function emailOnlyOf(steps: readonly Step[]): EligibilityRules["emailOnly"] {
+  const reaching = steps.filter((step) => step.type === "email" || step.type === "webhook");
+  const own = reaching.filter((step) => step.type === "email").filter(({ to }) => isToThePerson(to));
+  if (reaching.length === 0 || own.length < reaching.length) return null;
+  return own.some(({ transactional }) => transactional === true) ? "transactional" : "ordinary";
 }
 
 function isToThePerson(to: string | { $state: string } | undefined): boolean {

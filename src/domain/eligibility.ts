@@ -35,8 +35,11 @@ export interface EligibilityRules {
   cap: EntryLimit | null;
   /** Identity kinds that the profile must have. */
   requires: readonly IdentityKind[];
-  /** Whether the journey can reach the person by nothing but e-mail. */
-  emailOnly: boolean;
+  /**
+   * What can reach the person, if it is nothing but e-mail: `transactional` when an e-mail of the journey passes over an
+   * unsubscribe; `null` = something else can too, or nothing is to.
+   */
+  emailOnly: "transactional" | "ordinary" | null;
 }
 
 /** What a profile has behind it in one journey, or in one journey under one key. */
@@ -50,8 +53,8 @@ export interface EnrollmentHistory {
 /** What the rules ask about a person and a journey; each is asked only when the rules before it let the person in. */
 export interface Standing {
   has(kind: IdentityKind): boolean;
-  /** Whether no e-mail may be sent to the person. */
-  suppressed(): boolean;
+  /** Whether no e-mail may be sent to the person, or none but a transactional one: that one is asked about. */
+  suppressed(transactional: boolean): boolean;
   /** Of the key alone, if there is one. */
   history(): EnrollmentHistory;
   /** How many enrollments began after an instant, whatever their key; counts no further than `most`. */
@@ -84,7 +87,8 @@ export function entryKeyOf(key: EntryKey, scope: KeyScope): string | null {
 export function keptOutBy(rules: EligibilityRules, person: Standing, now: number): KeptOut | null {
   const lacking = rules.requires.find((kind) => !person.has(kind));
   if (lacking !== undefined) return { reason: "identity_required", detail: missing(`/profile/${lacking}`) };
-  if (rules.emailOnly && person.suppressed()) return because("suppressed");
+  const { emailOnly } = rules;
+  if (emailOnly !== null && person.suppressed(emailOnly === "transactional")) return because("suppressed");
 
   const { active, lastStartedAt } = person.history();
   if (active >= rules.maxActive) return because("already_active");

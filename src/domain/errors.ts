@@ -23,12 +23,16 @@ export type WaypostError =
   /** What was sent names two people; only doors that refuse that answer so. */
   | { code: "identity_conflict" }
   | { code: "already_exists"; what: string }
+  /** Active journeys, by their keys, that need it as it is. */
+  | { code: "in_use"; journeys: string[] }
   | { code: "journey_archived" }
   | { code: "payload_too_large"; maxBytes: number }
   | { code: "invalid_journey"; issues: DefinitionIssue[] }
   | { code: "journey_not_active" }
   /** What was asked for is not possible as things are; the message is for people, the reason for programs. */
   | { code: "not_eligible"; reason: string; message?: string }
+  /** A message that cannot be sent once more: it did not fail, or what it was made of is not kept. */
+  | { code: "not_redeliverable"; reason: "not_failed" | "not_kept" }
   | { code: "rate_limited"; retryAfterSeconds: number }
   | { code: "unavailable"; reason: string; retryAfterSeconds: number }
   | { code: "internal" };

@@ -37,7 +37,8 @@ export interface Run {
 }
 
 export type DeliveryOutcome =
-  | { status: "sent" }
+  /** @param reason  such as `redirected`: to somebody else, or to nobody at all */
+  | { status: "sent"; reason?: string }
   /** @param reason  such as `suppressed`: nothing was sent, and nothing went wrong */
   | { status: "skipped"; reason: string }
   | { status: "failed"; code: string };
@@ -49,6 +50,8 @@ export type RunInput =
   /** A later event of this person. @param data  as it was sent, before redaction: only filters read it */
   | { kind: "event"; name: string; data: () => Json | undefined }
   | { kind: "delivery_settled"; deliveryKey: string; outcome: DeliveryOutcome }
+  /** The run goes on after it had ended, and the delivery that it waits for was settled meanwhile. */
+  | { kind: "caught_up"; status: DeliveryOutcome["status"] }
   /** The person turned out to be another profile's; `profileId` of the situation is the survivor. */
   | { kind: "merged"; mergedProfileId: string }
   /** From outside: `archived`, `merged_duplicate`, `profile_erased`, … */

@@ -1,8 +1,9 @@
-// Where a `$state` or `$entry` pointer leads: into the event's data or into the profile. Nothing else is readable.
+// Where a `$state` or `$entry` pointer leads: into the event's data or the profile, in templates also into what is told
+// of the journey. Nothing else is readable.
 import { parsePointer } from "./json-pointer.ts";
 import { err, ok, type Result } from "./result.ts";
 
-export type StateRoot = "event" | "profile";
+export type StateRoot = "event" | "profile" | "journey";
 
 export interface StatePath {
   root: StateRoot;
@@ -28,4 +29,13 @@ export function parseStatePath(
     return err(`A path must lead into ${roots.map((name) => `/${name}`).join(" or ")}, such as /${roots[0]}/name.`);
   }
   return ok({ root, tokens });
+}
+
+/**
+ * Reads what `$item` names: a path into the item that is repeated, with or without a `/` in front; `""` is the item.
+ *
+ * @returns its tokens, or what is wrong in plain words
+ */
+export function parseItemPath(path: string): Result<string[], string> {
+  return parsePointer(path === "" || path.startsWith("/") ? path : `/${path}`);
 }

@@ -12,9 +12,18 @@ const MAX_KNOWN_ZONES = 1_000;
 
 const zones = new Map<string, Intl.DateTimeFormat>();
 
+/** `HH:MM`, from 00:00 to 23:59. */
+export const TIME_OF_DAY_PATTERN = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
+
 export interface TimeOfDay {
   hour: number;
   minute: number;
+}
+
+/** Reads a time of day that was checked by {@link TIME_OF_DAY_PATTERN}. */
+export function timeOfDay(text: string): TimeOfDay {
+  const [hour, minute] = text.split(":").map(Number) as [number, number];
+  return { hour, minute };
 }
 
 /**

@@ -1,4 +1,6 @@
 // A workspace: one tenant, with its own people, journeys, keys and clocks.
+import type { FrequencyCap } from "./consent.ts";
+import type { QuietHours } from "./quiet-hours.ts";
 
 export interface WorkspaceSettings {
   /** ISO 8601 duration: how long an idempotency key is kept, at least P1D. */
@@ -10,9 +12,25 @@ export interface WorkspaceSettings {
    * an honest campaign must not stop by itself.
    */
   runaway: { enrollments: number; per: string } | null;
+  /** Most e-mails to one person, over all journeys, transactional ones aside; `null` = no cap. */
+  frequencyCap: FrequencyCap | null;
+  /** When e-mails wait, transactional ones aside, by the person's own clock. */
+  quietHours: QuietHours | null;
+  /** Whom an e-mail is from whose template names nobody: an address, or `Name <address>`. */
+  defaultFrom: string | null;
+  /** Where every message goes instead, so that a trial reaches nobody: an e-mail address, or `nowhere`. */
+  redirectTo: string | null;
 }
 
-export const DEFAULT_SETTINGS: WorkspaceSettings = { ledgerRetention: "P30D", eventRetention: "P90D", runaway: null };
+export const DEFAULT_SETTINGS: WorkspaceSettings = {
+  ledgerRetention: "P30D",
+  eventRetention: "P90D",
+  runaway: null,
+  frequencyCap: null,
+  quietHours: null,
+  defaultFrom: null,
+  redirectTo: null,
+};
 
 export interface Workspace {
   id: string;

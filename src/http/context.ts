@@ -5,6 +5,7 @@ import type { RateRule, RateState } from "../cell/rate-windows.ts";
 import type { KeyClaims } from "../crypto/api-key.ts";
 import type { SecretList } from "../crypto/secret-list.ts";
 import type { WaypostError } from "../domain/errors.ts";
+import type { RenderEmail } from "../domain/rendered-email.ts";
 
 /** What a deployment was given, checked. */
 export interface Services {
@@ -14,6 +15,10 @@ export interface Services {
   /** Under which the ledger's digests are made and recognised. */
   ledgerSecrets: SecretList;
   adminToken: string;
+  /** Whether webhooks may call the very machine that this runs on: in development only. */
+  allowLoopbackWebhooks: boolean;
+  /** Renders as what sends does. */
+  renderEmail: RenderEmail;
 }
 
 export interface HttpEnv {

@@ -12,8 +12,10 @@ const DETAILS: Partial<Record<Code, v.ObjectEntries>> = {
   invalid_request: { issues: v.array(v.object(issue)) },
   insufficient_scope: { required: v.array(v.string()) },
   method_not_allowed: { allow: v.array(v.string()) },
+  in_use: { journeys: v.array(v.string()) },
   payload_too_large: { maxBytes: v.number() },
   not_eligible: { reason: v.string() },
+  not_redeliverable: { reason: v.picklist(["not_failed", "not_kept"]) },
   invalid_journey: { issues: v.array(v.object({ ...issue, stepId: v.nullable(v.string()) })) },
 };
 

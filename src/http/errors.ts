@@ -35,15 +35,22 @@ export const STATUS_OF = {
   idempotency_key_reuse: 409,
   identity_conflict: 409,
   already_exists: 409,
+  in_use: 409,
   journey_archived: 409,
   payload_too_large: 413,
   invalid_journey: 422,
   journey_not_active: 422,
   not_eligible: 422,
+  not_redeliverable: 422,
   internal: 500,
   rate_limited: 429,
   unavailable: 503,
 } as const satisfies Record<WaypostError["code"], ContentfulStatusCode>;
+
+const NOT_REDELIVERABLE = {
+  not_failed: "Only a delivery that failed can be sent once more.",
+  not_kept: "What this delivery was made of is no longer kept, so it cannot be sent once more.",
+} as const;
 
 const OUTBOX_RETRY_SECONDS = 30;
 
@@ -102,6 +109,10 @@ export function renderError(error: WaypostError): RenderedError {
       });
     case "already_exists":
       return rendered(`There is ${error.what} already.`);
+    case "in_use":
+      return rendered("Active journeys use it: pause or archive them first, or let them use another one.", {
+        journeys: error.journeys,
+      });
     case "journey_archived":
       return rendered("The journey is archived, which is final.");
     case "payload_too_large":
@@ -109,11 +120,13 @@ export function renderError(error: WaypostError): RenderedError {
     case "invalid_journey":
       return rendered("The journey cannot run as it is written; details.issues says why.", { issues: error.issues });
     case "journey_not_active":
-      return rendered("The journey is a draft: activate it first.");
+      return rendered("The journey is not active: activate it first.");
     case "not_eligible":
       return rendered(error.message ?? "This is not possible as things are; details.reason says why.", {
         reason: error.reason,
       });
+    case "not_redeliverable":
+      return rendered(NOT_REDELIVERABLE[error.reason], { reason: error.reason });
     case "rate_limited":
       return rendered("Too many requests. Send the same request again later.", undefined, {
         "retry-after": String(error.retryAfterSeconds),

@@ -26,6 +26,12 @@ export const NATIVE_LIMITS: BodyLimits = {
 /** Limits of a journey's document: two hundred steps with conditions of sixteen levels must fit. */
 export const JOURNEY_LIMITS: BodyLimits = { ...NATIVE_LIMITS, maxDepth: 64, maxKeys: 10_000 };
 
+/** Limits of a template: a thousand elements with their styles must fit. */
+export const TEMPLATE_LIMITS: BodyLimits = { ...NATIVE_LIMITS, maxDepth: 64, maxKeys: 20_000 };
+
+/** Limits of a preview: a template, and an event to see it with. */
+export const PREVIEW_LIMITS: BodyLimits = { ...TEMPLATE_LIMITS, maxBytes: 2 * TEMPLATE_LIMITS.maxBytes };
+
 /** Up to here a body is read at once, as declared. */
 const SMALL_BODY_BYTES = 64 * 1024;
 

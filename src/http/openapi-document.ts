@@ -6,15 +6,18 @@ import type * as v from "valibot";
 import { version } from "../../package.json";
 import type { WaypostError } from "../domain/errors.ts";
 import { journeyDefinitionSchema } from "../domain/journey.ts";
+import { templateDefinitionSchema } from "../domain/template.ts";
 import type { HttpEnv } from "./context.ts";
 import { ENVELOPES, ERROR_HEADERS } from "./error-answers.ts";
 import { STATUS_OF } from "./errors.ts";
 import { apiKeyAnswer } from "./native/api-key-view.ts";
+import { deliveryAnswer, deliveryItem } from "./native/delivery-view.ts";
 import { enrollmentAnswer, enrollmentItem } from "./native/enrollment-view.ts";
 import { eventAnswer, listedEventAnswer, receiptAnswer } from "./native/event-view.ts";
 import { healthAnswer } from "./native/health-view.ts";
 import { journeyAnswer, journeyVersionAnswer } from "./native/journey-view.ts";
 import { profileAnswer } from "./native/profile-view.ts";
+import { templateAnswer } from "./native/template-view.ts";
 import { workspaceAnswer } from "./native/workspace-view.ts";
 import { accessOf, operationOf, type Access, type Answer, type Operation } from "./operation.ts";
 import { jsonObject } from "./validation.ts";
@@ -25,6 +28,8 @@ type Responses = NonNullable<DescribeRouteOptions["responses"]>;
 /** Shapes that have a name in the document; everything else is written out where it stands. */
 const NAMED: Record<string, v.GenericSchema> = {
   ApiKey: apiKeyAnswer,
+  Delivery: deliveryAnswer,
+  DeliveryItem: deliveryItem,
   Enrollment: enrollmentAnswer,
   EnrollmentItem: enrollmentItem,
   Event: eventAnswer,
@@ -35,6 +40,8 @@ const NAMED: Record<string, v.GenericSchema> = {
   JourneyVersion: journeyVersionAnswer,
   Profile: profileAnswer,
   Receipt: receiptAnswer,
+  Template: templateAnswer,
+  TemplateDefinition: templateDefinitionSchema,
   Workspace: workspaceAnswer,
   ...Object.fromEntries(Object.entries(ENVELOPES).map(([code, envelope]) => [errorName(code as Code), envelope])),
 };
@@ -104,6 +111,13 @@ export async function documentOf(app: Hono<HttpEnv>): Promise<object> {
             description: "A secret key, `wp_sk_…`. What stands beside it are the scopes that a call needs.",
           },
           adminToken: { type: "http", scheme: "bearer", description: "The operator's token." },
+          svixSignature: {
+            type: "apiKey",
+            in: "header",
+            name: "svix-signature",
+            description:
+              "Made by the provider over `svix-id`, `svix-timestamp` and the body, under a secret of its own.",
+          },
         },
       },
     },
@@ -143,6 +157,8 @@ function securityOf(access: Access | undefined): Record<string, string[]>[] {
     case "write_key_in_body":
       // No scheme of OpenAPI's stands in a body: the body's own shape asks for the key.
       return [];
+    case "signature":
+      return [{ svixSignature: [] }];
     case "operator":
       return [{ adminToken: [] }];
     case "operator_or_key":

@@ -9,7 +9,7 @@ import type { HttpEnv } from "./context.ts";
 
 /** Who may call a route. Told by its credential middleware, so that the document cannot claim another. */
 export type Access = {
-  kind: "key" | "write_key_in_body" | "operator" | "operator_or_key" | "operator_if_any";
+  kind: "key" | "write_key_in_body" | "operator" | "operator_or_key" | "operator_if_any" | "signature";
   scopes: readonly Scope[];
 };
 

@@ -13,7 +13,7 @@ import type { UserEventRow } from "../../src/domain/event.ts";
 import { servicesOf } from "../../src/services.ts";
 import { NOW_MS, stopClock } from "../support/clock.ts";
 import { accepted, claimsOf, LEDGER_SECRETS, OPERATOR, thrownBy } from "../support/commands.ts";
-import { erase, PERSON, personalTexts, sendEverything } from "../support/erasures.ts";
+import { erase, MESSAGE_TEXTS, PERSON, personalTexts, sendEverything, sendMessages } from "../support/erasures.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
 import { runsOf } from "../support/runs.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
@@ -41,9 +41,11 @@ describe("an erasure", () => {
   it("leaves nothing personal in any table of the cell", async () => {
     const workspace = await aWorkspace();
     await sendEverything(workspace);
-    for (const text of personalTexts()) expect([text, await tablesWith(workspace, text)]).not.toEqual([text, []]);
+    await sendMessages(workspace);
+    const texts = [...personalTexts(), ...Object.values(MESSAGE_TEXTS)];
+    for (const text of texts) expect([text, await tablesWith(workspace, text)]).not.toEqual([text, []]);
     expect(await erase(workspace, PERSON.email)).toBe(true);
-    for (const text of personalTexts()) expect([text, await tablesWith(workspace, text)]).toEqual([text, []]);
+    for (const text of texts) expect([text, await tablesWith(workspace, text)]).toEqual([text, []]);
   });
 
   it("keeps the profile's id only where it is documented", async () => {

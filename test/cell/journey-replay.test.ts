@@ -5,6 +5,7 @@ import type { ReplayedEvent, ReplayStep, TakenEvents } from "../../src/cell/repl
 import type { WorkspaceCell } from "../../src/cell/workspace-cell.ts";
 import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
+import { anEmailStep, suppress } from "../support/consent.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
 import { runsOf } from "../support/runs.ts";
 import { countInCell, dumpCell } from "../support/tables.ts";
@@ -44,6 +45,16 @@ describe("a slice of a replay", () => {
     expect(await take(workspace, step)).toEqual(first);
     expect(await runsOf(workspace)).toHaveLength(2);
     expect((await readJourney(workspace.cell, KEY)).counts).toMatchObject({ matched: 2, enrolled: 2 });
+  });
+
+  it("keeps out whom a journey of nothing but e-mail may not write to now", async () => {
+    const { workspace, events } = await withPast(2);
+    await anActiveJourney(workspace.cell, { key: "mail", steps: [anEmailStep()] });
+    await suppress(workspace, events[0]?.profileId ?? "", "unsubscribe");
+    expect(await take(workspace, { ...slice(events), key: "mail" })).toMatchObject({
+      enrolled: 1,
+      skipped: { suppressed: 1 },
+    });
   });
 
   it("leaves what another replay let in alone", async () => {

@@ -4,6 +4,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { OPERATOR, accept, aCommand, accepted } from "../support/commands.ts";
 import { stopClock } from "../support/clock.ts";
+import { settleDelivery } from "../support/deliveries.ts";
 import { anActiveJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
 import {
   anEntry,
@@ -93,9 +94,9 @@ describe("a message that a run asks for", () => {
     const { workspace } = await aRun([EMAIL, HOOK], {}, { dataJson: '{"total":5}' });
     expect(await endsOf(workspace)).toEqual(["completed"]);
     const [mail, hook] = await deliveriesOf(workspace);
-    await workspace.cell.settleDelivery(mail?.id ?? "", { status: "sent" });
+    await settleDelivery(workspace, mail?.id ?? "", { status: "sent" });
     expect(await queryCell(workspace, `SELECT data FROM entry_events`)).toEqual([{ data: '{"total":5}' }]);
-    await workspace.cell.settleDelivery(hook?.id ?? "", { status: "skipped", reason: "suppressed" });
+    await settleDelivery(workspace, hook?.id ?? "", { status: "skipped", reason: "suppressed" });
     expect(await countInCell(workspace, "entry_events")).toBe(0);
   });
 
@@ -108,14 +109,14 @@ describe("a message that a run asks for", () => {
     expect(await linesOf(workspace, id)).toEqual(["entered hook", "waiting hook"]);
     const [delivery] = await deliveriesOf(workspace);
     const settle = async () =>
-      await workspace.cell.settleDelivery(delivery?.id ?? "", { status: "failed", code: "http_500" });
+      await settleDelivery(workspace, delivery?.id ?? "", { status: "failed", code: "http_500" });
     expect(await settle()).toBe(true);
     const lines = ["entered hook", "waiting hook", "failed hook", "entered sad", "ended sad"];
     expect(await linesOf(workspace, id)).toEqual(lines);
     expect(await settle()).toBe(true);
     expect(await linesOf(workspace, id)).toEqual(lines);
     expect(await deliveriesOf(workspace)).toMatchObject([{ status: "failed", reason: "http_500" }]);
-    expect(await workspace.cell.settleDelivery("nobody", { status: "sent" })).toBe(false);
+    expect(await settleDelivery(workspace, "nobody", { status: "sent" })).toBe(false);
   });
 });
 

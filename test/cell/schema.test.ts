@@ -69,6 +69,53 @@ describe("a cell's schema", () => {
     });
   });
 
+  it("opens a file of version 6 and keeps the messages that nobody could send then", async () => {
+    await inEmptyDatabase((storage) => {
+      let versions = 0;
+      const upToVersion6 = (run: () => void): void => {
+        if (versions++ < 6) storage.transactionSync(run);
+      };
+      migrate(storage.sql, upToVersion6);
+      const requests = [
+        { channel: "email", template: "t", to: "a@example.com", transactional: false },
+        { channel: "email", template: "t", to: null, transactional: true },
+        { channel: "webhook", url: "https://crm.example.com/h", method: "POST", headers: {}, body: { kind: "none" } },
+        null,
+      ];
+      storage.sql.exec(
+        `INSERT INTO enrollments (id, journey_id, version, profile_id, event_id, status, started_at, timeline, rev)
+         VALUES ('r1', 'j1', 1, 'p1', 'e1', 'active', 5, '[]', 1)`,
+      );
+      for (const [i, request] of requests.entries()) {
+        storage.sql.exec(
+          `INSERT INTO deliveries VALUES (?, 'r1', ?, 'j1', 1, 's', ?, 'pending', NULL, 5, NULL, ?)`,
+          `d${i}`,
+          `s:${i}`,
+          request?.channel ?? "email",
+          JSON.stringify(request),
+        );
+      }
+      open(storage);
+      const rows = storage.sql
+        .exec(`SELECT d.id, profile_id, target, capped, next_attempt_at, w.state, w.due_at
+               FROM deliveries d JOIN delivery_work w ON w.delivery_id = d.id ORDER BY d.id`)
+        .toArray();
+      const due = { profile_id: "p1", next_attempt_at: 5, state: "waiting", due_at: 5 };
+      expect(rows).toEqual([
+        { id: "d0", target: "a@example.com", capped: 1, ...due },
+        { id: "d1", target: null, capped: 0, ...due },
+        { id: "d2", target: "https://crm.example.com/h", capped: 0, ...due },
+        { id: "d3", target: null, capped: 0, ...due },
+      ]);
+      expect(storage.sql.exec(`SELECT made, sent, skipped, failed FROM delivery_counts`).toArray()).toEqual([
+        { made: 4, sent: 0, skipped: 0, failed: 0 },
+      ]);
+      expect(storage.sql.exec(`SELECT row_id FROM outbox_changes WHERE table_name = 'deliveries'`).toArray()).toEqual(
+        ["d0", "d1", "d2", "d3"].map((row_id) => ({ row_id })),
+      );
+    });
+  });
+
   it.each([1, 2])("is the same for a file that grew from version %i as for a new one", async (version) => {
     const grown = await inEmptyDatabase((storage) => {
       makeVersion(storage, version);

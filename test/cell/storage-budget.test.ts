@@ -8,6 +8,7 @@ import { BYTES_PER_KEY, KeyLedger } from "../../src/cell/key-ledger.ts";
 import { runAlarm } from "../support/alarm.ts";
 import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf } from "../support/commands.ts";
+import { attempted, messagesOf } from "../support/deliveries.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { aWorkspace, anId, type TestWorkspace } from "../support/workspace.ts";
 
@@ -122,6 +123,49 @@ describe("an entry", () => {
     };
     console.log(`rows written per entry: ${JSON.stringify(rows)}`);
     expect(rows).toEqual({ plain: 6, key: 7, cap: 6, runaway: 6 });
+  });
+});
+
+/** Rows that a number of messages cost from their entry on: one attempt each, a second one for some, and a flush. */
+async function rowsOfMessages(messages: number, over: { fail?: boolean } = {}): Promise<{ cell: number; d1: number }> {
+  const workspace = await aWorkspace();
+  const hooks = Array.from({ length: messages }, (_, i) => ({
+    id: `s${i}`,
+    type: "webhook",
+    url: `https://h${i}.example.com/`,
+  }));
+  await anActiveJourney(workspace.cell, { steps: hooks });
+  await accepted(workspace, { event: "other" });
+  await runAlarm(workspace.cell);
+  const cellRows = await countCellRows(workspace);
+  const d1Rows = countD1Rows();
+  await accepted(workspace);
+  await runAlarm(workspace.cell);
+  for (const { id } of await messagesOf(workspace)) {
+    await attempted(workspace, id, 1, over.fail === true ? { outcome: "retry" } : {});
+  }
+  if (over.fail === true) {
+    await runAlarm(workspace.cell, 10_000);
+    for (const { id } of await messagesOf(workspace)) await attempted(workspace, id, 2);
+  }
+  await runAlarm(workspace.cell);
+  expect(await workspace.cell.health()).toMatchObject({
+    outboxChanges: 0,
+    deliveries: { sent: messages, holds: true },
+  });
+  vi.restoreAllMocks();
+  return { cell: cellRows(), d1: d1Rows() };
+}
+
+describe("a message", () => {
+  it("costs 19 rows in the cell until it is sent, and 10 more if its first attempt fails", async () => {
+    const per = async (over: { fail?: boolean }) => {
+      const [few, many] = [await rowsOfMessages(5, over), await rowsOfMessages(25, over)];
+      return { cell: (many.cell - few.cell) / 20, d1: (many.d1 - few.d1) / 20 };
+    };
+    const rows = { sent: await per({}), sentAtSecondAttempt: await per({ fail: true }) };
+    console.log(`rows written per message: ${JSON.stringify(rows)}`);
+    expect(rows).toEqual({ sent: { cell: 19, d1: 6 }, sentAtSecondAttempt: { cell: 29, d1: 8 } });
   });
 });
 

@@ -6,8 +6,9 @@ import { cpSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { activateJourney, call, read, readAll, track, workspaceHealth } from "../support/dev-client.ts";
+import { activateJourney, call, read, readAll, track, workspaceHealth, writeTemplate } from "../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../support/dev-server.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts";
 import { findIn, findInFiles } from "./byte-scan.ts";
 
 const ROUNDS = Number(process.env["ERASE_ROUNDS"] ?? 4);
@@ -32,18 +33,37 @@ type Moment = (typeof MOMENTS)[number];
 const GONE = "gone-";
 const GONE_PHONE = "+491519";
 
-const JOURNEY = {
+const journeyTo = (url: string) => ({
   key: "erased-too",
   name: "Ends by an erasure",
   entry: { event: "order.created" },
   eligibility: { reentry: "always", maxActive: 5, key: "/event/mug" },
-  steps: [{ id: "rest", type: "delay", for: "P1D" }],
+  steps: [
+    { id: "tell", type: "webhook", url },
+    { id: "thank", type: "email", template: "erased-too" },
+    { id: "rest", type: "delay", for: "P1D" },
+  ],
+});
+
+const TEMPLATE = {
+  key: "erased-too",
+  name: "Says what was bought",
+  definition: {
+    subject: { $template: "Your ${/event/mug}" },
+    from: "shop@example.com",
+    body: { root: "text", elements: { text: { type: "Text", props: { text: { $state: "/event/note" } } } } },
+  },
 };
 
 interface StoredEvent {
   eventId: string;
   profileId: string | null;
   data: unknown;
+}
+
+interface Delivery {
+  target: string | null;
+  attemptLog: { message: string | null }[];
 }
 
 interface Person {
@@ -57,8 +77,11 @@ const printed: string[] = [];
 /** Rounds in which the server was killed while an erasure was under way. */
 let interrupted = 0;
 let server: DevServer;
-/** Active runs of one person; everybody does the same. */
+let receiver: WebhookReceiver;
+let kept: Person;
+/** Active runs and messages of one person; everybody does the same. */
 let runsOfOne: number;
+let messagesOfOne: number;
 
 async function restart(): Promise<void> {
   printed.push(server.stdout(), server.stderr());
@@ -66,12 +89,22 @@ async function restart(): Promise<void> {
 }
 
 beforeAll(async () => {
+  // A receiver that says whom it does not know: its words are kept with the attempt.
+  receiver = await startWebhookReceiver((response, { body }) => {
+    const { data } = JSON.parse(body) as { data: { profile: { email: string } } };
+    response.writeHead(500, { "content-type": "text/plain" }).end(`Nobody here has the address ${data.profile.email}.`);
+  });
   server = await startDevServer({ stateDir });
-  await activateJourney(server, JOURNEY);
-  await someoneNew("kept-", "+491700000", 1);
-  runsOfOne = (await workspaceHealth(server)).conservation.active;
+  await writeTemplate(server, TEMPLATE);
+  await activateJourney(server, journeyTo(receiver.url));
+  kept = await someoneNew("kept-", "+491700000", 1);
+  const { conservation, deliveries } = await workspaceHealth(server);
+  [runsOfOne, messagesOfOne] = [conservation.active, deliveries.made];
 });
-afterAll(async () => server.kill9());
+afterAll(async () => {
+  await server.kill9();
+  await receiver.close();
+});
 
 /** Somebody who leaves a value of each kind in many events, some of them not in the read model yet. */
 async function someoneNew(prefix: string, phone: string, round: number): Promise<Person> {
@@ -126,6 +159,15 @@ async function settled(): Promise<void> {
   const isSettled = async () =>
     expect(await workspaceHealth(server)).toMatchObject({ outbox: 0, outboxChanges: 0, pendingErasures: 0 });
   await vi.waitFor(isSettled, { timeout: SETTLE_MS, interval: 50 });
+}
+
+/** A person's messages, each with its attempts. */
+async function deliveriesOf({ profileId }: Person): Promise<Delivery[]> {
+  const { items } = await read<{ items: { id: string }[] }>(
+    server,
+    `/api/v1/deliveries?profileId=${profileId}&limit=200`,
+  );
+  return await Promise.all(items.map(async ({ id }) => await read<Delivery>(server, `/api/v1/deliveries/${id}`)));
 }
 
 async function statusOf(profileId: string): Promise<number> {
@@ -193,7 +235,7 @@ describe.each(rounds)("round $round, killed $moment", ({ round, moment }) => {
   });
 
   it("adds up", async () => {
-    const { conservation, quarantined } = await workspaceHealth(server);
+    const { conservation, deliveries, quarantined } = await workspaceHealth(server);
     expect(runsOfOne).toBeGreaterThan(10);
     expect(conservation).toMatchObject({
       holds: true,
@@ -201,18 +243,34 @@ describe.each(rounds)("round $round, killed $moment", ({ round, moment }) => {
       cancelled: runsOfOne * erased.length,
       enrolled: runsOfOne * (erased.length + 1),
     });
+    expect(deliveries).toMatchObject({ holds: true, made: messagesOfOne * (erased.length + 1) });
     expect(quarantined).toBe(0);
+  });
+
+  it("has every delivery without the person", async () => {
+    const { items } = await read<{ items: { id: string; target: string | null; providerId: string | null }[] }>(
+      server,
+      `/api/v1/deliveries?profileId=${person.profileId}&limit=200`,
+    );
+    expect(items.length).toBeGreaterThan(10);
+    expect(items.filter(({ target, providerId }) => target !== null || providerId !== null)).toEqual([]);
+    const single = await read<Delivery>(server, `/api/v1/deliveries/${items.at(-1)?.id}`);
+    expect(single.attemptLog.filter(({ message }) => message !== null)).toEqual([]);
   });
 });
 
 describe("what is left in the end", () => {
   const copy = join(stateDir, "..", "vacuumed");
   let databases: string[];
+  let told: Delivery[];
 
   beforeAll(async () => {
+    told = await deliveriesOf(kept);
     await server.stop("SIGTERM");
     printed.push(server.stdout(), server.stderr());
     cpSync(stateDir, copy, { recursive: true });
+    // What was sent is out of the house: these files stand for other people's mailboxes.
+    rmSync(join(copy, "emails"), { recursive: true });
     databases = databasesIn(copy);
     for (const file of databases) {
       const database = new DatabaseSync(join(copy, file));
@@ -231,9 +289,20 @@ describe("what is left in the end", () => {
     }
   });
 
+  it("has whom the others' messages went to, and what a receiver said of them", () => {
+    expect(told.map(({ target }) => target)).toContain("kept-mail-1@example.com");
+    expect(told.flatMap(({ attemptLog }) => attemptLog.map(({ message }) => message))).toContain(
+      "Nobody here has the address kept-mail-1@example.com.",
+    );
+  });
+
   it("has nothing of the erased in any byte, and printed nothing of them", () => {
     expect(findInFiles(copy, [GONE, GONE_PHONE])).toEqual([]);
-    expect(findIn(Buffer.from(printed.join("\n")), [GONE, GONE_PHONE])).toEqual([]);
+    const lines = printed.join("\n").split("\n");
+    // Each e-mail is shown on the terminal, to whoever is at it.
+    const others = lines.filter((line) => !line.startsWith("E-mail to "));
+    expect(others.length).toBeLessThan(lines.length);
+    expect(findIn(Buffer.from(others.join("\n")), [GONE, GONE_PHONE])).toEqual([]);
   });
 
   it("has their profiles' ids only in the tables that docs/storage.md names", () => {
@@ -246,6 +315,7 @@ describe("what is left in the end", () => {
       ),
     );
     expect([...found].toSorted()).toEqual([
+      "deliveries",
       "enrollments",
       "erased_identities",
       "erased_profiles",

@@ -1,5 +1,6 @@
-// `kill -9` in the middle of 200 runs with delays of seconds, round after round on one state: no run is lost, none goes
-// past a step twice, and each message is asked for once. KILL_ROUNDS makes it longer; KILL_SEED repeats the instants.
+// `kill -9` in the middle of 200 runs with delays of seconds, and of triggers that begin more, round after round on one
+// state: no run is lost or begun twice, none goes past a step twice, each message is asked for once, and the counts add
+// up. KILL_ROUNDS makes it longer; KILL_SEED repeats the instants.
 import { randomInt } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +14,9 @@ import { newStateDir, startDevServer, type DevServer } from "../support/dev-serv
 const ROUNDS = Number(process.env["KILL_ROUNDS"] ?? 2);
 const SEED = Number(process.env["KILL_SEED"] ?? randomInt(1, 2 ** 31));
 const RUNS = 200;
+/** Runs of a round besides, each begun by a trigger while the server is killed. */
+const TRIGGERED = 40;
+const ALL = RUNS + TRIGGERED;
 const AT_A_TIME = 16;
 /** The runs of a round take three seconds: a kill falls before, between and after their steps. */
 const KILL_AFTER_MS = { least: 200, most: 3_200 };
@@ -48,6 +52,9 @@ beforeAll(async () => {
 });
 afterAll(async () => server.kill9());
 
+/** What becomes of its messages stands in between, whenever it comes. */
+const OF_MESSAGES = new Set(["sent", "skipped", "failed"]);
+
 interface Run {
   id: string;
   status: string;
@@ -73,7 +80,7 @@ async function answered(status: number, answer: ReturnType<typeof call>): Promis
 async function over(round: number): Promise<void> {
   const isOver = async () => {
     const { conservation, outboxChanges } = await workspaceHealth(server);
-    expect([conservation, outboxChanges]).toMatchObject([{ active: 0, enrolled: RUNS * round }, 0]);
+    expect([conservation, outboxChanges]).toMatchObject([{ active: 0, enrolled: ALL * round }, 0]);
   };
   await vi.waitFor(isOver, { timeout: DONE_MS, interval: 250 });
 }
@@ -82,7 +89,20 @@ const rounds = Array.from({ length: ROUNDS }, (_, index) => ({ round: index + 1 
 
 describe.each(rounds)(`round $round of seed ${SEED}`, ({ round }) => {
   const personOf = (i: number) => ({ email: `kill-${round}-${i}@example.com` });
+  /** What was answered to each trigger first, and to which of them before the kill. */
+  const answers = new Map<number, string>();
+  let answeredBefore = 0;
   let killedAfterMs = 0;
+
+  const ask = async (i: number) => {
+    const { status, text } = await call(server, `/api/v1/journeys/${JOURNEY.key}/trigger`, {
+      method: "POST",
+      headers: { "idempotency-key": `kill-ask-${round}-${i}` },
+      body: { profile: { userId: `kill-asked-${round}-${i}` }, variables: { i } },
+    });
+    expect([status, text]).toEqual([202, answers.get(i) ?? expect.stringContaining('"running"')]);
+    answers.set(i, text);
+  };
 
   beforeAll(async () => {
     const { least, most } = KILL_AFTER_MS;
@@ -100,11 +120,18 @@ describe.each(rounds)(`round $round of seed ${SEED}`, ({ round }) => {
       await setTimeout((KILL_AFTER_MS.most / payers.length) * 0.9);
       await pay(i);
     }).catch(() => undefined);
+    const askers = Array.from({ length: TRIGGERED }, (_, i) => i);
+    const asking = eachOf(askers, 1, async (i) => {
+      await setTimeout((KILL_AFTER_MS.most / askers.length) * 0.9);
+      await ask(i);
+    }).catch(() => undefined);
     await setTimeout(killedAfterMs);
     await server.kill9();
-    await paying;
+    await Promise.all([paying, asking]);
+    answeredBefore = answers.size;
     server = await startDevServer({ stateDir });
     await eachOf(payers, AT_A_TIME, pay);
+    await eachOf(askers, AT_A_TIME, ask);
     await over(round);
   });
 
@@ -112,19 +139,30 @@ describe.each(rounds)(`round $round of seed ${SEED}`, ({ round }) => {
     const ways = new Map<string, number>();
     const runs = await runsOf();
     for (const { timeline } of runs) {
-      const way = timeline.map(({ kind, stepId }) => `${kind} ${stepId}`).join(", ");
+      const lines = timeline.filter(({ kind }) => !OF_MESSAGES.has(kind));
+      const way = lines.map(({ kind, stepId }) => `${kind} ${stepId}`).join(", ");
       ways.set(way, (ways.get(way) ?? 0) + 1);
     }
     const taken = WAYS.map((way) => ways.get(way) ?? 0);
     console.log(`killed after ${killedAfterMs} ms; ${runs.length} runs: ${taken[0]} paid in time, ${taken[1]} did not`);
     expect([...ways.keys()].filter((way) => !WAYS.includes(way))).toEqual([]);
-    expect(runs.length).toBe(RUNS * round);
+    expect(runs.length).toBe(ALL * round);
     expect(runs.every(({ status }) => status === "completed")).toBe(true);
   });
 
-  it("counts them all, once", async () => {
+  it("begins one run for each trigger, and answers it as before the kill", async () => {
+    console.log(`${answeredBefore} of ${TRIGGERED} triggers were answered before the kill`);
+    expect(new Set(answers.values()).size).toBe(TRIGGERED);
+    await eachOf(answers.keys(), AT_A_TIME, ask);
+  });
+
+  it("counts them all, once: enrolled = active + completed + exited + failed + cancelled", async () => {
     const { conservation } = await workspaceHealth(server);
-    expect(conservation).toMatchObject({ enrolled: RUNS * round, completed: RUNS * round, failed: 0, holds: true });
+    console.log(`/healthz: ${JSON.stringify(conservation)}`);
+    const ended = { completed: ALL * round, exited: 0, failed: 0, cancelled: 0 };
+    expect(conservation).toEqual({ enrolled: ALL * round, active: 0, ...ended, holds: true });
+    const journey = await read<{ counts: object }>(server, `/api/v1/journeys/${JOURNEY.key}`);
+    expect(journey.counts).toMatchObject({ matched: ALL * round, enrolled: ALL * round, skipped: 0 });
   });
 });
 
@@ -133,7 +171,7 @@ it("leaves one row for each message of each run", async () => {
   const asked = databasesIn(stateDir).flatMap(deliveriesIn);
   const keys = new Map<string, string[]>();
   for (const { run, key } of asked) keys.set(run, [...(keys.get(run) ?? []), key]);
-  expect(keys.size).toBe(RUNS * ROUNDS);
+  expect(keys.size).toBe(ALL * ROUNDS);
   expect(new Set([...keys.values()].map((of) => of.toSorted().join(" ")))).toEqual(
     new Set(["call:3 hello:1 thanks:5", "call:3 hello:1 late:5"]),
   );

@@ -1,5 +1,6 @@
 // Rows for the read model's tests: each builder gives a valid row, and takes what the test is about.
 import { env } from "cloudflare:workers";
+import type { DeliveryRow } from "../../src/domain/delivery.ts";
 import type { EnrollmentRow } from "../../src/domain/enrollment.ts";
 import type { UserEventRow } from "../../src/domain/event.ts";
 import type { ProfileRow } from "../../src/domain/profile.ts";
@@ -76,6 +77,29 @@ export function anEnrollmentRow(over: Partial<EnrollmentRow> = {}): EnrollmentRo
   };
 }
 
+export function aDeliveryRow(over: Partial<DeliveryRow> & { atMs?: number } = {}): DeliveryRow {
+  const { atMs = NOW_MS, ...fields } = over;
+  return {
+    delivery_id: anIdAt(atMs),
+    rev: 1,
+    channel: "email",
+    status: "pending",
+    reason: null,
+    attempts: 0,
+    next_attempt_at: null,
+    profile_id: "profile-1",
+    enrollment_id: "run-1",
+    journey_id: "journey-1",
+    journey_key: "order-follow-up",
+    step_id: "thanks",
+    created_at: new Date(atMs).toISOString(),
+    settled_at: null,
+    provider_id: null,
+    target: null,
+    ...fields,
+  };
+}
+
 export function anEventToProject(over?: Parameters<typeof aUserEventRow>[0]): ProjectedRow {
   const row = aUserEventRow(over);
   return { id: row.event_id, json: JSON.stringify(row) };
@@ -91,13 +115,19 @@ export function anEnrollmentToProject(over?: Partial<EnrollmentRow>): ProjectedR
   return { id: row.enrollment_id, json: JSON.stringify(row) };
 }
 
-function idOf(row: UserEventRow | ProfileRow | EnrollmentRow): string {
+export function aDeliveryToProject(over?: Parameters<typeof aDeliveryRow>[0]): ProjectedRow {
+  const row = aDeliveryRow(over);
+  return { id: row.delivery_id, json: JSON.stringify(row) };
+}
+
+function idOf(row: UserEventRow | ProfileRow | EnrollmentRow | DeliveryRow): string {
+  if ("delivery_id" in row) return row.delivery_id;
   if ("enrollment_id" in row) return row.enrollment_id;
   return "receipt" in row ? row.event_id : row.profile_id;
 }
 
 /** Puts rows into D1 as the cell does, and insists that all of them got there. */
-export async function given<Row extends UserEventRow | ProfileRow | EnrollmentRow>(
+export async function given<Row extends UserEventRow | ProfileRow | EnrollmentRow | DeliveryRow>(
   workspaceId: string,
   table: ProjectedTable,
   rows: Row[],
@@ -115,6 +145,7 @@ export async function countOf(workspaceId: string, table: ProjectedTable): Promi
     user_event_parts: "SELECT count(*) AS n FROM user_event_parts WHERE workspace_id = ?1",
     profiles: "SELECT count(*) AS n FROM profiles WHERE workspace_id = ?1",
     enrollments: "SELECT count(*) AS n FROM enrollments WHERE workspace_id = ?1",
+    deliveries: "SELECT count(*) AS n FROM deliveries WHERE workspace_id = ?1",
   };
   return (await env.DB.prepare(statements[table]).bind(workspaceId).first<number>("n")) ?? Number.NaN;
 }

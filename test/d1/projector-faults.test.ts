@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { project, type ProjectedRow } from "../../src/d1/projector.ts";
 import {
+  aDeliveryToProject,
   aProfileToProject,
   aUserEventRow,
   aWorkspace,
@@ -88,9 +89,11 @@ describe("poison", () => {
   it("refuses a value of the wrong type", async () => {
     const profile = aProfileToProject({ rev: MARK as unknown as number });
     const enrollment = anEnrollmentToProject({ version: MARK as unknown as number });
+    const delivery = aDeliveryToProject({ attempts: MARK as unknown as number });
     for (const [table, row] of [
       ["profiles", profile],
       ["enrollments", enrollment],
+      ["deliveries", delivery],
     ] as const) {
       const outcome = await project(env.DB, aWorkspace(), table, [row]);
       expect(outcome.poisoned[0]?.error).toBe("SQLITE_CONSTRAINT_DATATYPE: D1 refuses this row");

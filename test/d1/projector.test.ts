@@ -3,6 +3,8 @@ import { describe, expect, it, vi } from "vitest";
 import { readEvent } from "../../src/d1/user-events.ts";
 import { project, type ProjectedRow, type ProjectedTable } from "../../src/d1/projector.ts";
 import {
+  aDeliveryRow,
+  aDeliveryToProject,
   aProfileRow,
   aProfileToProject,
   aUserEventRow,
@@ -68,6 +70,27 @@ describe("rows written", () => {
     const workspaceId = aWorkspace();
     expect(await rowsWritten(workspaceId, "profiles", [aProfileToProject()])).toBe(1);
     expect(await rowsWritten(workspaceId, "enrollments", [anEnrollmentToProject()])).toBe(3);
+  });
+});
+
+describe("rows written for a delivery", () => {
+  it("are four for one that was sent before it came here, five with its provider's id", async () => {
+    const sent = { status: "sent", attempts: 1, target: "ada@example.com" } as const;
+    expect(await rowsWritten(aWorkspace(), "deliveries", [aDeliveryToProject(sent)])).toBe(4);
+    const known = aDeliveryToProject({ ...sent, provider_id: "prov_1" });
+    expect(await rowsWritten(aWorkspace(), "deliveries", [known])).toBe(5);
+  });
+
+  it("are five for one that is pending, two for each attempt that fails, and one when it is sent", async () => {
+    const workspaceId = aWorkspace();
+    const row = aDeliveryRow();
+    const tried = { ...row, rev: 2, attempts: 1 };
+    const settled = { ...row, rev: 3, status: "sent" as const, settled_at: row.created_at };
+    const toProject = (state: object) => [{ id: row.delivery_id, json: JSON.stringify(state) }];
+    expect(await rowsWritten(workspaceId, "deliveries", toProject(row))).toBe(5);
+    expect(await rowsWritten(workspaceId, "deliveries", toProject(tried))).toBe(2);
+    expect(await rowsWritten(workspaceId, "deliveries", toProject(settled))).toBe(1);
+    expect(await rowsWritten(workspaceId, "deliveries", toProject(settled))).toBe(0);
   });
 });
 
@@ -152,6 +175,29 @@ describe("repeats", () => {
   });
 });
 
+describe("repeats of a delivery", () => {
+  it("take every field that can change, and never turn it back", async () => {
+    const workspaceId = aWorkspace();
+    const first = aDeliveryRow();
+    const second = {
+      ...first,
+      rev: 2,
+      status: "failed" as const,
+      reason: "exhausted",
+      attempts: 8,
+      next_attempt_at: "2026-03-02T00:00:00.000Z",
+      settled_at: "2026-03-03T00:00:00.000Z",
+      target: "ada@example.com",
+      provider_id: "prov_1",
+    };
+    await given(workspaceId, "deliveries", [first]);
+    await given(workspaceId, "deliveries", [second]);
+    await given(workspaceId, "deliveries", [first]);
+    await given(workspaceId, "deliveries", [{ ...second, attempts: 9 }]);
+    expect(await readAll("deliveries", workspaceId)).toEqual([{ workspace_id: workspaceId, ...second }]);
+  });
+});
+
 describe("erasure guard", () => {
   it("writes no row of an erased profile, and is done with it", async () => {
     const workspaceId = aWorkspace();
@@ -171,6 +217,21 @@ describe("erasure guard", () => {
     const ended = { ...row, rev: 2, status: "cancelled" as const, reason: "profile_erased" };
     await given(workspaceId, "enrollments", [ended]);
     expect(await readAll("enrollments", workspaceId)).toEqual([{ workspace_id: workspaceId, ...ended }]);
+  });
+
+  it("lets messages of an erased profile end, without saying to whom they went", async () => {
+    const workspaceId = aWorkspace();
+    const row = aDeliveryRow({ profile_id: "gone" });
+    const late = { ...row, rev: 2, status: "sent" as const, target: "ada@example.com", provider_id: "prov_1" };
+    await given(workspaceId, "deliveries", [row]);
+    await erase(workspaceId, "gone");
+    await given(workspaceId, "deliveries", [late]);
+    const fresh = aDeliveryRow({ profile_id: "gone", target: "ada@example.com", provider_id: "prov_2" });
+    await given(workspaceId, "deliveries", [fresh]);
+    expect(await readAll("deliveries", workspaceId)).toEqual([
+      { workspace_id: workspaceId, ...late, target: null, provider_id: null },
+      { workspace_id: workspaceId, ...fresh, target: null, provider_id: null },
+    ]);
   });
 
   it("updates no row of an erased profile", async () => {
@@ -218,10 +279,11 @@ describe("hostile values", () => {
   });
 });
 
-async function readAll(table: "profiles" | "enrollments", workspaceId: string): Promise<unknown[]> {
+async function readAll(table: "profiles" | "enrollments" | "deliveries", workspaceId: string): Promise<unknown[]> {
   const statements = {
     profiles: "SELECT * FROM profiles WHERE workspace_id = ?1",
     enrollments: "SELECT * FROM enrollments WHERE workspace_id = ?1",
+    deliveries: "SELECT * FROM deliveries WHERE workspace_id = ?1 ORDER BY delivery_id",
   };
   return (await env.DB.prepare(statements[table]).bind(workspaceId).all()).results;
 }

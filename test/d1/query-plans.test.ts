@@ -1,6 +1,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { listDeliveries, type DeliveryFilters } from "../../src/d1/deliveries.ts";
 import { listEnrollments } from "../../src/d1/enrollments.ts";
+import { BLANK_DELIVERIES } from "../../src/d1/erase.ts";
 import { readModelHealth } from "../../src/d1/health.ts";
 import { readEventHistory } from "../../src/d1/event-history.ts";
 import { exportEvents } from "../../src/d1/export-events.ts";
@@ -8,7 +10,7 @@ import { DELETE_FORMER_PROPERTIES, DELETE_PROPERTIES_OF } from "../../src/d1/pro
 import { listProfiles } from "../../src/d1/profiles.ts";
 import { recordedReasons } from "../../src/d1/recorded-reasons.ts";
 import { deleteEventsBefore, listEvents, readEvent, type EventFilters } from "../../src/d1/user-events.ts";
-import { aProfileRow, aUserEventRow, aWorkspace, given } from "./builders.ts";
+import { aDeliveryRow, aProfileRow, aUserEventRow, aWorkspace, given } from "./builders.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -47,7 +49,9 @@ function searchesOf(steps: Step[]): string[] {
 function scansOf(steps: Step[]): string[] {
   return steps
     .map(({ detail }) => detail)
-    .filter((detail) => /^SCAN (user_events|profiles|enrollments|profile_properties|stored|found)\b/.test(detail));
+    .filter((detail) =>
+      /^SCAN (user_events|profiles|enrollments|deliveries|profile_properties|stored|found)\b/.test(detail),
+    );
 }
 
 /** Where a statement sorts its rows, rather than reading them in order. */
@@ -184,6 +188,68 @@ describe("enrollment lists", () => {
   });
 });
 
+describe("delivery lists", () => {
+  it("never scan deliveries, for any combination of filters", async () => {
+    const choices: DeliveryFilters[][] = [
+      [{}, { status: "pending" }, { status: "sent" }, { status: "skipped" }, { status: "failed" }],
+      [{}, { profileIds: ["p"] }, { profileIds: ["p", "q"] }, { profileIds: [] }],
+      [{}, { enrollmentId: "e" }],
+      [{}, { journeyKey: "j", channel: "email", fromMs: 1, toMs: 2 }],
+    ];
+    const every = choices.reduce<DeliveryFilters[]>(
+      (all, options) => all.flatMap((filters) => options.map((option) => ({ ...filters, ...option }))),
+      [{}],
+    );
+    for (const filters of every) {
+      const steps = await plansOf(() => listDeliveries(env.DB, "w", filters, page));
+      expect(scansOf(steps), JSON.stringify(filters)).toEqual([]);
+    }
+  });
+
+  it.each<[string, DeliveryFilters, string]>([
+    ["nothing", {}, "PRIMARY KEY (workspace_id=?"],
+    ["sent", { status: "sent" }, "PRIMARY KEY (workspace_id=?"],
+    ["pending", { status: "pending" }, "INDEX deliveries_not_sent (workspace_id=? AND status=?"],
+    ["skipped", { status: "skipped" }, "INDEX deliveries_not_sent (workspace_id=? AND status=?"],
+    ["failed", { status: "failed" }, "INDEX deliveries_not_sent (workspace_id=? AND status=?"],
+    [
+      "a run",
+      { enrollmentId: "e", status: "failed" },
+      "INDEX deliveries_by_enrollment (workspace_id=? AND enrollment_id=?",
+    ],
+    ["one profile", { profileIds: ["p"] }, "INDEX deliveries_by_profile (workspace_id=? AND profile_id=?"],
+    ["a journey", { journeyKey: "j" }, "INDEX deliveries_by_journey (workspace_id=? AND journey_key=?"],
+  ])("filtered by %s run down one index, without a sort", async (_, filters, way) => {
+    const steps = await plansOf(() => listDeliveries(env.DB, "w", filters, page));
+    expect(searchesOf(steps)).toEqual([`SEARCH deliveries USING ${way} AND delivery_id>? AND delivery_id<?)`]);
+    expect(sortsOf(steps)).toEqual([]);
+  });
+
+  it("of several profiles read a page of each, however many messages they had", async () => {
+    const workspaceId = aWorkspace();
+    const rows = Array.from({ length: 2000 }, (_, i) => aDeliveryRow({ profile_id: `p-${i % 2}` }));
+    await given(workspaceId, "deliveries", rows);
+    const read = await rowsRead(() => listDeliveries(env.DB, workspaceId, { profileIds: ["p-0", "p-1"] }, page));
+    expect(read).toBeLessThan(20 * page.limit);
+  });
+
+  it("lose what is personal of a profile by its index", async () => {
+    const steps = await planOf(BLANK_DELIVERIES);
+    expect(scansOf(steps)).toEqual([]);
+    expect(searchesOf(steps)).toContain(
+      "SEARCH deliveries USING INDEX deliveries_by_profile (workspace_id=? AND profile_id=?)",
+    );
+  });
+
+  it("of the few that failed read none that was sent", async () => {
+    const workspaceId = aWorkspace();
+    const rows = Array.from({ length: 2000 }, () => aDeliveryRow({ status: "sent" }));
+    await given(workspaceId, "deliveries", [...rows, aDeliveryRow({ status: "failed" })]);
+    const read = await rowsRead(() => listDeliveries(env.DB, workspaceId, { status: "failed" }, page));
+    expect(read).toBeLessThan(10);
+  });
+});
+
 it("prints how each list is read, and none of them walks a table", async () => {
   const every = { limit: 50, cursor: null };
   const reads: Record<string, () => Promise<unknown>> = {
@@ -203,6 +269,11 @@ it("prints how each list is read, and none of them walks a table", async () => {
     "enrollments by status": () => listEnrollments(env.DB, "w", "j", { status: "active" }, page),
     "enrollments by step": () => listEnrollments(env.DB, "w", "j", { stepId: "s" }, page),
     "enrollments by version": () => listEnrollments(env.DB, "w", "j", { version: 1 }, page),
+    deliveries: () => listDeliveries(env.DB, "w", {}, page),
+    "deliveries that failed": () => listDeliveries(env.DB, "w", { status: "failed" }, page),
+    "deliveries of a journey": () => listDeliveries(env.DB, "w", { journeyKey: "j" }, page),
+    "deliveries of a run": () => listDeliveries(env.DB, "w", { enrollmentId: "e" }, page),
+    "deliveries of a profile": () => listDeliveries(env.DB, "w", { profileIds: ["p"] }, page),
     "enrollments of a profile": () => listEnrollments(env.DB, "w", "j", { profileIds: ["p"] }, page),
   };
   const lines: string[] = [];

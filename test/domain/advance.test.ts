@@ -307,6 +307,7 @@ describe("ending a run from outside", () => {
     { kind: "start" },
     { kind: "timer", generation: 1 },
     { kind: "event", name: "payment.succeeded", data: () => ({}) },
+    { kind: "caught_up", status: "sent" },
     { kind: "merged", mergedProfileId: "profile-2" },
     { kind: "end", status: "cancelled", reason: "cancelled" },
   ];

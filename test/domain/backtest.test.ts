@@ -16,7 +16,7 @@ interface Past {
 }
 
 function aPerson(id: string): PresentPerson {
-  return { id, has: (kind) => kind === "email", suppressed: false, scope: () => ({ plan: "Pro" }) };
+  return { id, has: (kind) => kind === "email", suppressed: () => false, scope: () => ({ plan: "Pro" }) };
 }
 
 /** Runs a journey over events; `who` is the live person, and the event's own profile too. */

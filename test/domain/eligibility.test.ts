@@ -90,11 +90,22 @@ describe("suppression", () => {
   const suppressed = aStanding({ suppressed: () => true });
 
   it("keeps a person out of a journey that has nothing but e-mail for them", () => {
-    expect(keptOutBy(rules({ emailOnly: true }), suppressed, NOW)).toEqual({ reason: "suppressed", detail: null });
+    expect(keptOutBy(rules({ emailOnly: "ordinary" }), suppressed, NOW)).toEqual({
+      reason: "suppressed",
+      detail: null,
+    });
   });
 
   it("lets the person into every other journey", () => {
-    expect(keptOutBy(rules({ emailOnly: false }), suppressed, NOW)).toBeNull();
+    expect(keptOutBy(rules({ emailOnly: null }), suppressed, NOW)).toBeNull();
+  });
+
+  it("asks about a transactional e-mail where the journey has one", () => {
+    const unsubscribed = aStanding({ suppressed: (transactional) => !transactional });
+    const reasons = (["ordinary", "transactional"] as const).map((emailOnly) => {
+      return reasonOf(rules({ emailOnly }), unsubscribed, NOW);
+    });
+    expect(reasons).toEqual(["suppressed", null]);
   });
 });
 
@@ -102,7 +113,7 @@ describe("the order of the rules", () => {
   it("names the first that applies", () => {
     const everything = rules({
       requires: ["phone"],
-      emailOnly: true,
+      emailOnly: "ordinary",
       reentry: { kind: "once" },
       cap: { enrollments: 1, perMs: HOUR_MS },
     });

@@ -281,7 +281,7 @@ describe("compileJourney", () => {
         key: null,
         cap: null,
         requires: [],
-        emailOnly: false,
+        emailOnly: null,
       },
       runaway: null,
       firstStepId: "rest",
@@ -311,15 +311,21 @@ describe("compileJourney", () => {
 
   const MAIL = { type: "email", template: "hello" };
   const HOOK = { type: "webhook", url: "https://crm.example.com" };
-  it.each<[string, Record<string, unknown>[], boolean]>([
-    ["an e-mail", [MAIL], true],
-    ["an e-mail to the person by path, after a wait", [DELAY, { ...MAIL, to: { $state: "/profile/email" } }], true],
-    ["an e-mail to another address", [{ ...MAIL, to: "sales@example.com" }], false],
-    ["an e-mail to an address of the event", [{ ...MAIL, to: { $state: "/event/email" } }], false],
-    ["e-mails to the person and to another", [MAIL, { ...MAIL, to: "sales@example.com" }], false],
-    ["an e-mail and a webhook", [MAIL, HOOK], false],
-    ["a webhook", [HOOK], false],
-    ["nothing that reaches anybody", [DELAY], false],
+  it.each<[string, Record<string, unknown>[], "ordinary" | "transactional" | null]>([
+    ["an e-mail", [MAIL], "ordinary"],
+    ["a transactional e-mail among others", [MAIL, { ...MAIL, transactional: true }], "transactional"],
+    ["a transactional e-mail to another", [MAIL, { ...MAIL, to: "sales@example.com", transactional: true }], null],
+    [
+      "an e-mail to the person by path, after a wait",
+      [DELAY, { ...MAIL, to: { $state: "/profile/email" } }],
+      "ordinary",
+    ],
+    ["an e-mail to another address", [{ ...MAIL, to: "sales@example.com" }], null],
+    ["an e-mail to an address of the event", [{ ...MAIL, to: { $state: "/event/email" } }], null],
+    ["e-mails to the person and to another", [MAIL, { ...MAIL, to: "sales@example.com" }], null],
+    ["an e-mail and a webhook", [MAIL, HOOK], null],
+    ["a webhook", [HOOK], null],
+    ["nothing that reaches anybody", [DELAY], null],
   ])("says whether a journey reaches people by e-mail only: %s", (_what, steps, expected) => {
     const document = aJourneyDocument({ steps: steps.map((step, i) => ({ id: `s${i}`, ...step })) });
     expect(compileJourney(definitionOf(document)).eligibility.emailOnly).toBe(expected);

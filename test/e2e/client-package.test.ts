@@ -253,6 +253,8 @@ describe("a program that has it installed", () => {
           import { ConflictError, type StoredEvent } from "waypost/client";
           const stored: StoredEvent = await client.v1.events.retrieve(result.eventId);
           const reasons: string[] = stored.receipt.journeys.map(({ reason }) => reason);
+          const { runId, status } = await client.v1.journeys.trigger("welcome", { profile: { userId: "u" }, variables: { n: 1 } });
+          console.log(runId.length, status === "running");
           for await (const { source } of client.v1.events.list({ limit: 3 })) console.log(source === "api", reasons);
           const { data, idempotentReplayed } = await client.v1.events.track({ event: "a", profile: {} }, { include: "receipt" }).withResponse();
           console.log(data.receipt.warnings, idempotentReplayed satisfies boolean, new Segmentflow({ fetch }));
@@ -262,6 +264,8 @@ describe("a program that has it installed", () => {
           });
           // @ts-expect-error the event's name is missing
           void client.v1.events.track({ profile: {} });
+          // @ts-expect-error nobody is named
+          void client.v1.journeys.trigger("welcome", {});
           // @ts-expect-error a date is no JSON
           void client.v1.events.track({ event: "a", profile: {}, data: { at: new Date() } });
           // @ts-expect-error the receipt was not asked for
@@ -282,7 +286,7 @@ describe("a program that has it installed", () => {
 });
 
 describe("the published types", () => {
-  const names = ["TrackParams", "Accepted", "Receipt", "StoredEvent", "ListedEvent"];
+  const names = ["TrackParams", "Accepted", "Receipt", "StoredEvent", "ListedEvent", "TriggerParams", "TriggeredRun"];
   /** Identity, not assignability: a lost optional field is a difference. Objects of any keys differ in name only. */
   const identity = `
     type Marked<T> = T extends readonly (infer Item)[] ? Marked<Item>[]

@@ -4,6 +4,7 @@ import { version } from "../../package.json";
 import { appWith } from "../../src/http/app.ts";
 import { isVendorPath } from "../../src/http/compat/index.ts";
 import { STATUS_OF } from "../../src/http/errors.ts";
+import { isPagePath } from "../../src/http/pages/index.ts";
 import { operationOf } from "../../src/http/operation.ts";
 import { SCOPES } from "../../src/domain/scopes.ts";
 import { servicesOf } from "../../src/services.ts";
@@ -33,7 +34,9 @@ interface Document {
 }
 
 const document = (await get(NOBODY, "/openapi.json")).body as Document;
-const routes = appWith(servicesOf).routes.filter(({ method, path }) => method !== "ALL" && !isVendorPath(path));
+const routes = appWith(servicesOf).routes.filter(
+  ({ method, path }) => method !== "ALL" && !isVendorPath(path) && !isPagePath(path),
+);
 
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, operation })),

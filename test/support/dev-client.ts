@@ -24,7 +24,7 @@ export interface AcceptedFields {
 export interface WorkspaceHealth {
   workspaceId: string;
   outbox: number;
-  /** Profiles and runs whose row in the read model is behind. */
+  /** Profiles, runs and messages whose row in the read model is behind. */
   outboxChanges: number;
   quarantined: number;
   pendingErasures: number;
@@ -37,6 +37,7 @@ export interface WorkspaceHealth {
     cancelled: number;
     holds: boolean;
   };
+  deliveries: { made: number; sent: number; skipped: number; failed: number; pending: number; holds: boolean };
 }
 
 export interface CallOptions {
@@ -97,6 +98,12 @@ export async function activateJourney(server: DevServer, document: { key: string
   expect([written.status, written.text]).toEqual([201, expect.any(String)]);
   const active = await call(server, `/api/v1/journeys/${document.key}/activate`, { method: "POST", body: {} });
   expect([active.status, active.text]).toEqual([200, expect.any(String)]);
+}
+
+/** Writes a template. */
+export async function writeTemplate(server: DevServer, template: object): Promise<void> {
+  const written = await call(server, "/api/v1/templates", { method: "POST", body: template });
+  expect([written.status, written.text]).toEqual([201, expect.any(String)]);
 }
 
 /** What the demo workspace's cell says of itself. */

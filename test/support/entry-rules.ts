@@ -10,7 +10,7 @@ export function rules(over: Partial<EligibilityRules> = {}): EligibilityRules {
     key: null,
     cap: null,
     requires: [],
-    emailOnly: false,
+    emailOnly: null,
     ...over,
   };
 }

@@ -2,6 +2,7 @@
 import type { JourneyView } from "../../src/cell/journey-commands.ts";
 import { aJourneyDocument, definitionOf } from "../domain/journey-document.ts";
 import { OPERATOR } from "./commands.ts";
+import { templatesFor } from "./templates.ts";
 import type { TestWorkspace } from "./workspace.ts";
 
 /** The recursive type of a definition is too deep for a stub's types to unfold. */
@@ -23,12 +24,17 @@ export async function anActiveJourney(cell: Cell, over: Record<string, unknown> 
   return await changeJourney(cell, key, "activate");
 }
 
+/** Changes a journey; what it sends is there when it is activated. */
 export async function changeJourney(
   cell: Cell,
   key: string,
   change: "activate" | "pause" | "archive" | "release",
 ): Promise<JourneyView> {
-  return viewOf(await callsOf(cell).changeJourney(OPERATOR, key, change));
+  if (change === "activate") {
+    const known = await callsOf(cell).readJourney(OPERATOR, key);
+    if (known.ok) await templatesFor(cell, viewOf(known).definition.steps);
+  }
+  return viewOf(await callsOf(cell).changeJourney(OPERATOR, key, change, "http://waypost.test"));
 }
 
 export async function editJourney(cell: Cell, key: string, over: Record<string, unknown>): Promise<JourneyView> {

@@ -36,7 +36,7 @@ export async function countInCell(workspace: Pick<TestWorkspace, "cell">, table:
 /** All rows of one workspace in a table of the read model. */
 export async function rowsInD1<T = Record<string, unknown>>(
   workspace: Pick<TestWorkspace, "id">,
-  table: "user_events" | "profiles" | "enrollments",
+  table: "user_events" | "profiles" | "enrollments" | "deliveries",
 ): Promise<T[]> {
   const found = await env.DB.prepare(`SELECT * FROM ${table} WHERE workspace_id = ? ORDER BY 2`)
     .bind(workspace.id)

@@ -29,3 +29,5 @@ export const Accepted = plain<wire.Accepted>();
 export const Receipt = plain<wire.Receipt>();
 export const StoredEvent = plain<wire.StoredEvent>();
 export const ListedEvent = plain<wire.ListedEvent>();
+export const TriggerParams = plain<wire.TriggerParams>();
+export const TriggeredRun = plain<wire.TriggeredRun>();

@@ -3,11 +3,14 @@
 import { SCOPES, type KeyKind, type Scope } from "../../domain/scopes.ts";
 import { StartupFailure } from "../startup-failure.ts";
 import { ACTIVE_JOURNEY, DRAFT_JOURNEY } from "./demo-journeys.ts";
+import { DEMO_TEMPLATES } from "./demo-templates.ts";
 import type { Demo } from "./secrets.ts";
 
 export type SeededDemo = { [Field in keyof Demo]-?: NonNullable<Demo[Field]> };
 
 const WORKSPACE_NAME = "Demo";
+/** Nothing is ever sent under it: locally e-mails are files. */
+const DEFAULT_FROM = "Demo Shop <shop@example.com>";
 const REQUEST_TIMEOUT_MS = 15_000;
 
 const KEYS: { field: "apiKey" | "eventsKey" | "writeKey"; kind: KeyKind; label: string; scopes: readonly Scope[] }[] = [
@@ -17,7 +20,7 @@ const KEYS: { field: "apiKey" | "eventsKey" | "writeKey"; kind: KeyKind; label: 
 ];
 
 /**
- * Makes what is missing of the demo workspace, its keys and its journeys.
+ * Makes what is missing of the demo workspace, its keys, its templates and its journeys.
  *
  * @param demo  what is known of it already
  * @param save  keeps what is known by now; called after each step
@@ -47,6 +50,10 @@ export async function seedDemo(
   }
   if (known.seeded !== true) {
     const owner: Caller = { baseUrl, headers: { "x-api-key": known.apiKey ?? "" } };
+    await call(admin, "PATCH", `/api/v1/workspaces/${known.workspaceId}`, { settings: { defaultFrom: DEFAULT_FROM } });
+    for (const template of DEMO_TEMPLATES) {
+      await call(owner, "POST", "/api/v1/templates", template, ["already_exists"]);
+    }
     for (const journey of [ACTIVE_JOURNEY, DRAFT_JOURNEY]) {
       await call(owner, "POST", "/api/v1/journeys", journey, ["already_exists"]);
     }
@@ -76,7 +83,7 @@ async function listWorkspaces(admin: Caller): Promise<{ id: string; name: string
 /** @param allowed  error codes that mean the step was taken before */
 async function call(
   caller: Caller,
-  method: "GET" | "POST",
+  method: "GET" | "POST" | "PATCH",
   path: string,
   body?: unknown,
   allowed: string[] = [],

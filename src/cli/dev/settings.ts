@@ -10,10 +10,16 @@ export interface DevSettings {
   port: number;
   stateDir: string;
   devJson: string;
+  /** The Worker's own settings about e-mail, by name. */
+  email: Record<string, string>;
 }
 
+/** Passed on to the Worker where they are set; docs/sending-email.md says what they mean. */
+const EMAIL_SETTINGS = ["EMAIL_SENDER", "RESEND_API_KEY", "RESEND_BASE_URL", "RESEND_WEBHOOK_SECRET"];
+
 /**
- * Reads PORT (default 8787; 0 takes any free one), STATE_DIR and DEV_JSON (relative to `root`).
+ * Reads PORT (default 8787; 0 takes any free one), STATE_DIR and DEV_JSON (relative to `root`), and what is said about
+ * e-mail, which goes to files unless told otherwise.
  *
  * @param root  the project's folder
  */
@@ -22,7 +28,12 @@ export function readSettings(environment: NodeJS.ProcessEnv, root: string): DevS
     port: readPort(environment["PORT"]),
     stateDir: resolve(root, environment["STATE_DIR"] || ".wrangler/state"),
     devJson: resolve(root, environment["DEV_JSON"] || ".waypost/dev.json"),
+    email: { EMAIL_SENDER: "file", ...pickSet(environment, EMAIL_SETTINGS) },
   };
+}
+
+function pickSet(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
 function readPort(text: string | undefined): number {

@@ -1,7 +1,14 @@
 // Runs the built Worker in workerd on this machine, with its real bindings: no proxy before it, no inspector,
 // no request log, no look-up on the network. Its state is laid out as `wrangler dev --persist-to` has it.
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptionsShape } from "miniflare";
+import {
+  convertV4MiniflareOptions,
+  Log,
+  LogLevel,
+  Miniflare,
+  type V4FetchHandler,
+  type V4WorkerOptionsShape,
+} from "miniflare";
 import { StartupFailure, codeOf } from "../startup-failure.ts";
 import { WRANGLER_CONFIG, type WorkerBundle } from "./bundle.ts";
 
@@ -16,6 +23,8 @@ export interface RuntimeOptions {
   port: number;
   stateDir: string;
   secrets: Record<string, string>;
+  /** Takes e-mails that are sent as files, if the settings say so. */
+  emailFiles: V4FetchHandler;
   /** Everything the Worker logs, and its uncaught errors as level `error`. */
   onLog: (log: RuntimeLog) => void;
 }
@@ -37,6 +46,7 @@ export async function startRuntime(bundle: WorkerBundle, options: RuntimeOptions
       workers: [
         {
           ...(await bindingsOfProject(options.secrets)),
+          serviceBindings: { EMAIL_FILES: options.emailFiles },
           modules: bundle.modules,
           modulesRoot: bundle.directory,
         },
@@ -77,6 +87,9 @@ function sharedOptions({ stateDir, onLog }: Pick<RuntimeOptions, "stateDir" | "o
   };
 }
 
+/** What is right on a machine of one's own, and nowhere else. */
+const LOCAL_SETTINGS = { ALLOW_LOOPBACK_WEBHOOKS: "true" };
+
 /** The bindings of wrangler.toml, with the secrets, which no file of the project holds. */
 export async function bindingsOfProject(secrets: Record<string, string>): Promise<V4WorkerOptionsShape> {
   // Read when wrangler is loaded: it would print which file it looks for secrets in.
@@ -85,7 +98,7 @@ export async function bindingsOfProject(secrets: Record<string, string>): Promis
   // Its type loses the names of its members; the rules for modules are the build's affair.
   const read: V4WorkerOptionsShape = unstable_getMiniflareWorkerOptions(WRANGLER_CONFIG).workerOptions;
   const { modulesRules: _, ...options } = read;
-  return { ...options, name: WORKER_NAME, bindings: { ...options.bindings, ...secrets } };
+  return { ...options, name: WORKER_NAME, bindings: { ...options.bindings, ...LOCAL_SETTINGS, ...secrets } };
 }
 
 /** workerd reports an uncaught error twice at level info: once with its stack, once with machine addresses. */

@@ -4,10 +4,9 @@ import { orReference, text } from "../definition-fields.ts";
 import { listOf } from "../shapes.ts";
 import { compileValue } from "../state-values.ts";
 import { isTimeZone } from "../time-zone.ts";
-import { nextTimeOfDay } from "../wall-clock.ts";
+import { nextTimeOfDay, TIME_OF_DAY_PATTERN, timeOfDay } from "../wall-clock.ts";
 import { stepKind } from "./step-kind.ts";
 
-const TIME_OF_DAY = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
 const TIME_MESSAGE = 'A time of day from "00:00" to "23:59" is needed here, with two digits each.';
 
 /** In the order of a week as documents have it; a `Date` begins it with Sunday. */
@@ -19,7 +18,7 @@ const TIME_ZONE_MESSAGE = "This is not a time zone. Its IANA name is needed, suc
 export const waitUntilStep = stepKind(
   "wait_until",
   {
-    at: v.pipe(v.string(TIME_MESSAGE), v.regex(TIME_OF_DAY, TIME_MESSAGE)),
+    at: v.pipe(v.string(TIME_MESSAGE), v.regex(TIME_OF_DAY_PATTERN, TIME_MESSAGE)),
     /** Without it: every day. */
     weekdays: v.exactOptional(
       v.pipe(
@@ -37,13 +36,13 @@ export const waitUntilStep = stepKind(
     ),
   },
   (step) => {
-    const [hour, minute] = step.at.split(":").map(Number) as [number, number];
+    const at = timeOfDay(step.at);
     const weekdays = new Set((step.weekdays ?? []).map((day) => (WEEKDAYS.indexOf(day) + 1) % WEEKDAYS.length));
     const named = step.timezone === undefined ? null : compileValue(step.timezone);
     return {
       perform: (scope) => {
         const zone = [named?.(scope), scope.timezone].find((name) => typeof name === "string" && isTimeZone(name));
-        const until = nextTimeOfDay({ hour, minute }, weekdays, (zone as string | undefined) ?? "UTC", scope.now);
+        const until = nextTimeOfDay(at, weekdays, (zone as string | undefined) ?? "UTC", scope.now);
         return { way: { kind: "wait", for: "time", until } };
       },
     };

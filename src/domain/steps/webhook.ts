@@ -1,4 +1,5 @@
-// `webhook`: calls a URL outside. The URL's form is checked here; where its host leads is checked before each call.
+// `webhook`: calls a URL outside. Where a URL may lead, and which headers are not the journey's to set, is said in
+// webhook-address.ts and webhook-headers.ts, and asked again before each call.
 import * as v from "valibot";
 import {
   freeForm,
@@ -8,23 +9,24 @@ import {
   type FieldIssue,
   type StateReference,
 } from "../definition-fields.ts";
+import type { DefinitionIssue } from "../definition-issue.ts";
+import { toldIssues } from "../issue-list.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { dotPath } from "../quote.ts";
 import { compileDocument, compileValue, jsonFits } from "../state-values.ts";
+import { MAX_URL_CHARACTERS, webhookAddressIssue, type AddressRules } from "../webhook-address.ts";
+import { isReservedHeader } from "../webhook-headers.ts";
 import { stepKind } from "./step-kind.ts";
 import type { CompiledStep, DeliveryRequest, StepResult, StepScope } from "./step-runtime.ts";
 
-const MAX_URL_CHARACTERS = 2048;
-/** Plain http leaves the machine readable by anyone on the way; these hosts never leave it. */
-const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
-const URL_MESSAGE =
-  `A web address is needed here that begins with https:// and holds no user name or password (at most ${MAX_URL_CHARACTERS} ` +
-  "characters); http:// only for localhost, 127.0.0.1 and [::1].";
+const URL_MESSAGE = `A web address of at most ${MAX_URL_CHARACTERS} characters is needed here, such as https://crm.example.com/orders.`;
 
 /** A body is kept in one row until it is sent. */
 const MAX_WEBHOOK_BODY_BYTES = 512 * 1024;
 /** What a client may take for one header line; servers commonly refuse more than 8 KiB. */
 const MAX_HEADER_CHARACTERS = 8 * 1024;
+/** Of all headers together, names included: they are in the same row as the body. */
+const MAX_HEADERS_CHARACTERS = 64 * 1024;
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 /** RFC 9110 section 5.6.2. */
@@ -44,7 +46,12 @@ const step = stepKind(
     url: v.pipe(
       v.string(URL_MESSAGE),
       v.maxLength(MAX_URL_CHARACTERS, URL_MESSAGE),
-      v.check(isAllowedUrl, URL_MESSAGE),
+      v.rawCheck(({ dataset, addIssue }) => {
+        if (!dataset.typed || dataset.value.length > MAX_URL_CHARACTERS) return;
+        // Whether the deployment calls its own machine is no matter of the document: see webhookAddressIssues.
+        const message = webhookAddressIssue(dataset.value, { loopback: true });
+        if (message !== null) addIssue({ message });
+      }),
     ),
     /** Without it: POST. */
     method: v.exactOptional(v.picklist(METHODS, `One of ${METHODS.join(", ")} is needed here.`)),
@@ -97,6 +104,22 @@ export const webhookStep = {
   ),
 };
 
+/**
+ * Says which webhook steps of a checked journey call what a deployment does not call.
+ *
+ * @returns no more issues than are told of one document
+ */
+export function webhookAddressIssues(
+  steps: readonly { id: string; type: string; url?: unknown }[],
+  rules: AddressRules,
+): DefinitionIssue[] {
+  const issues: DefinitionIssue[] = steps.flatMap(({ id, type, url }, index) => {
+    const message = type === "webhook" && typeof url === "string" ? webhookAddressIssue(url, rules) : null;
+    return message === null ? [] : [{ path: `steps.${index}.url`, stepId: id, message }];
+  });
+  return toldIssues(issues, (message) => ({ path: "", stepId: null, message }));
+}
+
 type WebhookRequest = Extract<DeliveryRequest, { channel: "webhook" }>;
 
 function bodyOf(method: string, value: Json | undefined): WebhookRequest["body"] {
@@ -108,16 +131,19 @@ function failing(code: string): StepResult {
   return { way: { kind: "fail", code } };
 }
 
-/** Gives the headers as things are: one whose path leads nowhere is left out; `null` when a value can be no header. */
+/** Gives the headers as things are: one whose path leads nowhere is left out; `null` when they can be no headers. */
 function compileHeaders(headers: WebhookHeaders): (scope: StepScope) => Record<string, string> | null {
   const lines = Object.entries(headers).map(([name, value]) => [name, compileValue(value)] as const);
   return (scope) => {
     const sent: [string, string][] = [];
+    let characters = 0;
     for (const [name, read] of lines) {
       const value = read(scope) ?? null;
       if (value === null) continue;
       const text = typeof value === "object" ? null : String(value);
       if (text === null || text.length > MAX_HEADER_CHARACTERS || !HEADER_VALUE.test(text)) return null;
+      characters += name.length + text.length;
+      if (characters > MAX_HEADERS_CHARACTERS) return null;
       sent.push([name, text]);
     }
     return Object.fromEntries(sent);
@@ -126,7 +152,7 @@ function compileHeaders(headers: WebhookHeaders): (scope: StepScope) => Record<s
 
 /** What the standard body of a webhook is made of; ids and names as the API has them. */
 export interface StandardBodyParts {
-  /** ISO 8601. */
+  /** When the step asked for it, ISO 8601. */
   timestamp: string;
   deliveryId: string;
   enrollmentId: string;
@@ -143,19 +169,12 @@ export function standardBody({ timestamp, ...data }: StandardBodyParts): Json {
   return { type: "journey.step", timestamp, data };
 }
 
-function isAllowedUrl(value: string): boolean {
-  // The parser drops white space that a person would not see was sent.
-  if (/\s/.test(value) || !URL.canParse(value)) return false;
-  const url = new URL(value);
-  if (url.username !== "" || url.password !== "") return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK_HOSTS.includes(url.hostname));
-}
-
 function headerIssues(headers: unknown): FieldIssue[] {
   if (!isJsonObject(headers)) return [{ path: "", message: "An object of header names and values is needed here." }];
   return Object.entries(headers).flatMap(([name, value]) => {
     const path = dotPath([name]);
     if (!HEADER_NAME.test(name)) return [{ path, message: "This is not a valid name for an HTTP header." }];
+    if (isReservedHeader(name)) return [{ path, message: "This header is set by the call itself: leave it out." }];
     if (isMeantAsReference(value)) return referenceIssues(value, path);
     if (typeof value === "string" && HEADER_VALUE.test(value)) return [];
     return [{ path, message: 'A header holds one line of text or { "$state": path }.' }];

@@ -1,7 +1,6 @@
 // API keys: made, listed and revoked by the operator anywhere, or by a key with keys:write in its own workspace.
 // Nobody grants a scope they lack.
 import { Hono } from "hono";
-import * as v from "valibot";
 import { callDirectory } from "../../cell/cell-client.ts";
 import { mintApiKey } from "../../crypto/api-key.ts";
 import { UUID_PATTERN } from "../../domain/ids.ts";
@@ -14,13 +13,11 @@ import { operatorOrKey } from "../middleware/credentials.ts";
 import { newId } from "../new-id.ts";
 import { described } from "../operation.ts";
 import { cutPage, listOf, readPage } from "../pagination.ts";
-import { check, shortText } from "../validation.ts";
+import { check } from "../validation.ts";
 import { apiKeyAnswer, apiKeyView, mintedKeyAnswer, newApiKey } from "./api-key-view.ts";
-import { knownWorkspace } from "./workspaces.ts";
+import { workspaceFor, workspaceQuery } from "./named-workspace.ts";
 
 const SECRET_BYTES = 16;
-
-const workspaceQuery = v.object({ workspaceId: v.exactOptional(shortText) });
 
 export const apiKeys = new Hono<HttpEnv>();
 
@@ -110,23 +107,6 @@ apiKeys.delete(
     },
   ),
 );
-
-/**
- * The workspace that a call is about.
- *
- * @param named  the workspace the request names, if it does
- * @param path   where it would have named it
- * @throws Failure `not_found` for one that does not exist and, just so, for one that is not the key's own
- */
-async function workspaceFor(c: HttpContext, named: string | undefined, path: string): Promise<string> {
-  const key = c.get("key");
-  if (key === undefined) {
-    if (named !== undefined) return (await knownWorkspace(c, named)).id;
-    throw new Failure({ code: "invalid_request", issues: [{ path, message: "Is required with the adminToken." }] });
-  }
-  if (named !== undefined && named !== key.workspaceId) throw new Failure({ code: "not_found" });
-  return key.workspaceId;
-}
 
 async function workspaceOfKey(c: HttpContext, keyId: string): Promise<string> {
   const workspaceId = await callDirectory(c.env, async (directory) => await directory.workspaceOfKey(keyId));

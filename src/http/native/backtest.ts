@@ -5,6 +5,7 @@ import * as v from "valibot";
 import type { AnsweringPerson } from "../../cell/asking.ts";
 import { readEventHistory, type PastEventRow } from "../../d1/event-history.ts";
 import { Backtest, type PresentPerson } from "../../domain/backtest.ts";
+import { refusalOf } from "../../domain/consent.ts";
 import { SKIP_REASONS } from "../../domain/event.ts";
 import { listIdentities } from "../../domain/identity.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
@@ -165,15 +166,14 @@ class People {
 
 function presentPerson({ profile }: AnsweringPerson): PresentPerson | null {
   if (profile === null) return null;
-  const { identities, propertiesJson } = profile;
+  const { identities, propertiesJson, refusals } = profile;
   const kinds = new Set(listIdentities(identities).map(({ kind }) => kind));
   const readable = { email: identities.emails[0] ?? null, externalId: identities.externalId };
   let scope: Json | undefined;
   return {
     id: profile.id,
     has: (kind) => kinds.has(kind),
-    // Nothing suppresses an address so far: no list of them is kept.
-    suppressed: false,
+    suppressed: (transactional) => refusalOf(refusals, transactional) !== null,
     scope: () => (scope ??= profileScope(JSON.parse(propertiesJson) as JsonObject, readable)),
   };
 }

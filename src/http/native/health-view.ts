@@ -4,6 +4,8 @@ import type { CellHealth } from "../../cell/cell-health.ts";
 import { count, id, instant } from "../answer-fields.ts";
 
 const MAX_LAG_SECONDS = 60;
+/** Longer than the queue may take, and than a message that got lost in it. */
+const MAX_DELIVERY_WAIT_SECONDS = 120;
 
 const seconds = v.pipe(v.number(), v.minValue(0));
 
@@ -12,7 +14,7 @@ const workspaceHealth = v.object({
   workspaceId: id,
   /** Events on their way to the read model. */
   outbox: v.nullable(count),
-  /** Profiles and enrollments whose row there is behind. */
+  /** Profiles, enrollments and deliveries whose row there is behind. */
   outboxChanges: v.nullable(count),
   oldestOutboxSeconds: v.nullable(seconds),
   projectionLagSeconds: v.nullable(seconds),
@@ -32,6 +34,19 @@ const workspaceHealth = v.object({
       holds: v.boolean(),
     }),
   ),
+  deliveries: v.nullable(
+    v.object({
+      made: count,
+      sent: count,
+      skipped: count,
+      failed: count,
+      pending: count,
+      /** made = sent + skipped + failed + pending */
+      holds: v.boolean(),
+    }),
+  ),
+  /** For how long the first message has waited that is due and that nobody has taken to send. */
+  deliveriesWaitingSeconds: v.nullable(seconds),
 });
 
 export const healthAnswer = v.object({
@@ -60,12 +75,14 @@ export function workspaceHealthView(workspaceId: string, health: CellHealth | nu
     pendingErasures: health?.pendingErasures ?? null,
     ledger: health?.ledger ?? null,
     conservation: health?.conservation ?? null,
+    deliveries: health?.deliveries ?? null,
+    deliveriesWaitingSeconds: health?.deliveriesWaitingSeconds ?? null,
   };
 }
 
 /** What is wrong with a workspace, in plain words. */
 export function complaintsOf(health: WorkspaceHealth): string[] {
-  const { workspaceId, conservation, projectionLagSeconds, quarantined } = health;
+  const { workspaceId, conservation, projectionLagSeconds, quarantined, deliveries, deliveriesWaitingSeconds } = health;
   const complaints: string[] = [];
   if (conservation === null) complaints.push("its cell cannot be reached");
   if ((projectionLagSeconds ?? 0) > MAX_LAG_SECONDS) {
@@ -73,5 +90,12 @@ export function complaintsOf(health: WorkspaceHealth): string[] {
   }
   if ((quarantined ?? 0) > 0) complaints.push("rows are in quarantine");
   if (conservation?.holds === false) complaints.push("its enrollments do not add up");
+  if (deliveries?.holds === false) complaints.push("its messages do not add up");
+  if ((deliveriesWaitingSeconds ?? 0) > MAX_DELIVERY_WAIT_SECONDS) {
+    complaints.push(
+      `messages have been waiting to be sent for over ${MAX_DELIVERY_WAIT_SECONDS} seconds: the queue is away, or nobody ` +
+        "reads it",
+    );
+  }
   return complaints.map((complaint) => `Workspace ${workspaceId}: ${complaint}.`);
 }

@@ -6,6 +6,7 @@ import { callCell, callDirectory } from "../../cell/cell-client.ts";
 import type { CellHealth } from "../../cell/cell-health.ts";
 import { CELL_SCHEMA_VERSION } from "../../cell/schema.ts";
 import { ping, readModelHealth, type ReadModelHealth } from "../../d1/health.ts";
+import { emailSettingsIssue } from "../../domain/email-settings.ts";
 import { UUID_PATTERN, uuidV7Ms } from "../../domain/ids.ts";
 import type { Workspace } from "../../domain/workspace.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
@@ -117,7 +118,8 @@ async function pingDirectory(c: HttpContext): Promise<true> {
 }
 
 function answer(c: HttpContext, { unavailable, degraded }: Findings, details: object = {}): Response {
-  const reasons = [...unavailable, ...degraded];
+  const email = emailSettingsIssue(c.env);
+  const reasons = [...unavailable, ...degraded, ...(email === null ? [] : [email])];
   if (reasons.length === 0) return c.json({ status: "ok", ...details }, 200, NO_STORE);
   if (unavailable.length === 0) return c.json({ status: "degraded", reasons, ...details }, 200, NO_STORE);
   return c.json({ status: "unavailable", reasons, ...details }, 503, NO_STORE);

@@ -24,7 +24,7 @@ const duplicate = v.object({
 
 const dropped = v.object({
   status: v.literal("dropped"),
-  // The contract also has `identity_suppressed`: there is no list of suppressed identities that it could come from.
+  // The contract also has `identity_suppressed`: suppression is about being written to here, and keeps no event out.
   reason: v.picklist(["profile_not_found", "analytics_consent_revoked"]),
   ...once,
 });

@@ -2,8 +2,10 @@
 import * as v from "valibot";
 import type { JourneyVersion } from "../../cell/journey-store.ts";
 import { checkDefinition, journeyDefinitionSchema, type JourneyDefinition } from "../../domain/journey.ts";
+import { webhookAddressIssues } from "../../domain/steps/webhook.ts";
 import type { Json } from "../../domain/json.ts";
 import { count, id, instant } from "../answer-fields.ts";
+import type { Services } from "../context.ts";
 import { Failure } from "../errors.ts";
 
 /** A small document that runs, for the API's description. */
@@ -72,13 +74,17 @@ export function journeyVersionView({ version, definition, createdAt, publishedAt
 }
 
 /**
- * Checks a body as a journey document.
+ * Checks a body as a journey document, and whether this deployment would call its webhooks.
  *
  * @throws Failure `invalid_request` when it cannot even be filed, `invalid_journey` when it could not run
  */
-export function definitionOf(body: Json): JourneyDefinition {
+export function definitionOf(body: Json, { allowLoopbackWebhooks: loopback }: Services): JourneyDefinition {
   const checked = checkDefinition(body);
-  if (checked.ok) return checked.value;
+  if (checked.ok) {
+    const issues = webhookAddressIssues(checked.value.steps, { loopback });
+    if (issues.length > 0) throw new Failure({ code: "invalid_journey", issues });
+    return checked.value;
+  }
   if (checked.error.kind === "definition") throw new Failure({ code: "invalid_journey", issues: checked.error.issues });
   const issues = checked.error.issues.map(({ path, message }) => ({ path: path === "" ? "body" : path, message }));
   throw new Failure({ code: "invalid_request", issues });

@@ -65,7 +65,7 @@ journeys.post(
       errors: ["invalid_journey", "already_exists"],
     },
     async (c) => {
-      const definition = definitionOf(await readJsonObject(c.req.raw, JOURNEY_LIMITS));
+      const definition = definitionOf(await readJsonObject(c.req.raw, JOURNEY_LIMITS), c.get("services"));
       const journey = await askCell(c, async (cell, caller) => await cell.createJourney(caller, definition), false);
       return c.json(journey, 201);
     },
@@ -120,7 +120,7 @@ journeys.put(
     },
     async (c) => {
       const key = c.req.param("key");
-      const definition = definitionOf(await readJsonObject(c.req.raw, JOURNEY_LIMITS));
+      const definition = definitionOf(await readJsonObject(c.req.raw, JOURNEY_LIMITS), c.get("services"));
       if (definition.key !== key) {
         throw new Failure({
           code: "invalid_request",
@@ -148,7 +148,12 @@ for (const change of Object.keys(CHANGES) as PlainChange[]) {
       },
       async (c) => {
         const key = c.req.param("key");
-        return c.json(await askCell(c, async (cell, caller) => await cell.changeJourney(caller, key, change)), 200);
+        // Where people reach this deployment, for the links in what the journey sends.
+        const { origin } = new URL(c.req.url);
+        return c.json(
+          await askCell(c, async (cell, caller) => await cell.changeJourney(caller, key, change, origin)),
+          200,
+        );
       },
     ),
   );

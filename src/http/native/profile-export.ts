@@ -6,20 +6,28 @@ import { exportEvents, type ExportPage } from "../../d1/export-events.ts";
 import { ping } from "../../d1/health.ts";
 import type { UserEventRow } from "../../domain/event.ts";
 import type { ListPage } from "../../domain/list-page.ts";
-import type { Profile } from "../../domain/profile.ts";
+import type { KnownProfile } from "../../domain/suppression.ts";
 import { instant } from "../answer-fields.ts";
 import { askCell, askReadModel, workspaceOf } from "../cell-access.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
 import { Failure } from "../errors.ts";
 import { apiKey } from "../middleware/credentials.ts";
 import { described } from "../operation.ts";
+import { deliveryAnswer, deliveryView } from "./delivery-view.ts";
 import { enrollmentAnswer, enrollmentView } from "./enrollment-view.ts";
 import { eventAnswer, eventJson, receiptJsonOf } from "./event-view.ts";
 import { mergeAnswer, mergeView } from "./merge-view.ts";
+import { suppressionItem, suppressionView } from "./profile-consent.ts";
 import { profileAnswer, profileJson } from "./profile-view.ts";
 
 const AWAY_RETRY_SECONDS = 5;
 const MERGES_PER_PAGE = 100;
+
+const suppressionExport = v.object({
+  ...suppressionItem.entries,
+  /** What the receiving server said. */
+  diagnosticCode: v.nullable(v.string()),
+});
 
 const exportAnswer = v.object({
   exportedAt: instant,
@@ -28,7 +36,9 @@ const exportAnswer = v.object({
   /** Newest first, but that those which are not in the read model yet come before all others. */
   events: v.array(eventAnswer),
   enrollments: v.array(enrollmentAnswer),
-  deliveries: v.array(v.never()),
+  deliveries: v.array(deliveryAnswer),
+  /** What stands against writing to the person, oldest first. */
+  suppressions: v.array(suppressionExport),
 });
 
 export const profileExport = new Hono<HttpEnv>();
@@ -44,7 +54,11 @@ profileExport.get(
         "Covers the profiles merged into it. Streamed: an answer whose connection breaks off is not whole, and is no " +
         "JSON either; ask again.",
       answers: {
-        200: { description: "Profile, merges, events with receipts, enrollments with timelines.", body: exportAnswer },
+        200: {
+          description:
+            "Profile, merges, events with receipts, enrollments with timelines, deliveries with attempts, suppressions.",
+          body: exportAnswer,
+        },
       },
     },
     async (c) => {
@@ -64,7 +78,7 @@ profileExport.get(
 );
 
 /** The document, in pieces of one page each. */
-async function* textOf(c: HttpContext, profile: Profile): AsyncGenerator<string> {
+async function* textOf(c: HttpContext, profile: KnownProfile): AsyncGenerator<string> {
   yield `{"exportedAt":${JSON.stringify(new Date().toISOString())},"profile":${profileJson(profile)},"merges":[`;
   yield* joined(
     pagesOf(
@@ -83,11 +97,22 @@ async function* textOf(c: HttpContext, profile: Profile): AsyncGenerator<string>
       (enrollment) => JSON.stringify(enrollmentView(enrollment)),
     ),
   );
-  yield `],"deliveries":[]}`;
+  yield `],"deliveries":[`;
+  yield* joined(
+    pagesOf(
+      (before) => askCell(c, (cell, caller) => cell.exportDeliveries(caller, profile.id, before)),
+      ({ row }) => row.delivery_id,
+      (delivery) => JSON.stringify(deliveryView(delivery)),
+    ),
+  );
+  yield `],"suppressions":`;
+  const entries = await askCell(c, async (cell, caller) => await cell.exportSuppressions(caller, profile.id));
+  yield JSON.stringify(entries.map((entry) => ({ ...suppressionView(entry), diagnosticCode: entry.diagnosticCode })));
+  yield `}`;
 }
 
 /** Each event once: first those that the cell has still, then those of the read model that were not among them. */
-async function* eventPages(c: HttpContext, profile: Profile): AsyncGenerator<string[]> {
+async function* eventPages(c: HttpContext, profile: KnownProfile): AsyncGenerator<string[]> {
   const told = new Set<string>();
   const waiting = pagesOf(
     (before) => askCell(c, (cell, caller) => cell.exportWaitingEvents(caller, profile.id, before)),

@@ -2,7 +2,9 @@
 // it is.
 import * as v from "valibot";
 import { EVENT_SOURCES } from "../../domain/event.ts";
-import type { Profile, ProfileRow } from "../../domain/profile.ts";
+import { SUPPRESSION_REASONS } from "../../domain/consent.ts";
+import type { ProfileRow } from "../../domain/profile.ts";
+import { describeSuppression, type DeliverySuppression, type KnownProfile } from "../../domain/suppression.ts";
 import { anyObject, id, instant } from "../answer-fields.ts";
 
 export const profileAnswer = v.object({
@@ -15,11 +17,15 @@ export const profileAnswer = v.object({
   sources: v.array(v.picklist(EVENT_SOURCES)),
   properties: anyObject,
   segments: v.array(v.never()),
+  /** What stands against writing to the person; by whose word, and with what consequence: docs/consent.md. */
   deliverySuppression: v.object({
+    /** Whether anything does: an unsubscribe too, over which transactional e-mails pass. */
     suppressed: v.boolean(),
+    reasons: v.array(v.picklist(SUPPRESSION_REASONS)),
     email: v.nullable(v.string()),
     suppressedAt: v.nullable(instant),
-    latestBounceReason: v.nullable(v.string()),
+    /** `soft` stops nothing. */
+    latestBounceReason: v.nullable(v.picklist(["hard", "soft"])),
     latestBounceDiagnosticCode: v.nullable(v.string()),
   }),
   mergedFrom: v.array(id),
@@ -28,7 +34,7 @@ export const profileAnswer = v.object({
 });
 
 /** JSON text of a profile as its cell has it. */
-export function profileJson(profile: Profile): string {
+export function profileJson(profile: KnownProfile): string {
   const { externalId, phone, emails, anonymousIds } = profile.identities;
   const [email = null, ...otherEmails] = emails;
   return textOf({
@@ -42,14 +48,19 @@ export function profileJson(profile: Profile): string {
     ]),
     sourcesJson: JSON.stringify(profile.sources),
     propertiesJson: profile.propertiesJson,
+    suppression: profile.deliverySuppression,
     mergedFromJson: JSON.stringify(profile.mergedFrom),
     createdAt: new Date(profile.createdAt).toISOString(),
     updatedAt: new Date(profile.updatedAt).toISOString(),
   });
 }
 
-/** JSON text of a profile as D1 has it. */
-export function profileRowJson(row: ProfileRow): string {
+/**
+ * JSON text of a profile as D1 has it.
+ *
+ * @param suppression  what its cell knows of it; without it, nothing stands against writing to the person
+ */
+export function profileRowJson(row: ProfileRow, suppression?: DeliverySuppression): string {
   return textOf({
     id: row.profile_id,
     email: row.email,
@@ -58,6 +69,7 @@ export function profileRowJson(row: ProfileRow): string {
     aliasesJson: row.aliases,
     sourcesJson: row.sources,
     propertiesJson: row.properties,
+    suppression: suppression ?? describeSuppression(row.email, [], null),
     mergedFromJson: row.merged_from,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -72,6 +84,7 @@ interface ProfileTexts {
   aliasesJson: string;
   sourcesJson: string;
   propertiesJson: string;
+  suppression: DeliverySuppression;
   mergedFromJson: string;
   createdAt: string;
   updatedAt: string;
@@ -79,12 +92,10 @@ interface ProfileTexts {
 
 function textOf(profile: ProfileTexts): string {
   const text = JSON.stringify;
+  const { suppressedAt, ...suppression } = profile.suppression;
   const deliverySuppression = {
-    suppressed: false,
-    email: profile.email,
-    suppressedAt: null,
-    latestBounceReason: null,
-    latestBounceDiagnosticCode: null,
+    ...suppression,
+    suppressedAt: suppressedAt === null ? null : new Date(suppressedAt).toISOString(),
   };
   return (
     `{"id":${text(profile.id)},"email":${text(profile.email)},"phone":${text(profile.phone)},` +

@@ -15,6 +15,7 @@ import { listedEventAnswer } from "./event-view.ts";
 import { eventPage } from "./events.ts";
 import { profileErase } from "./profile-erase.ts";
 import { profileExport } from "./profile-export.ts";
+import { profileConsent } from "./profile-consent.ts";
 import { profileMerges } from "./profile-merges.ts";
 import { profileCursor, profilePageOf, profileQueryOf, profileSearch } from "./profile-search.ts";
 import { profileUpsert } from "./profile-upsert.ts";
@@ -52,10 +53,13 @@ profiles.post(
       const found = await askReadModel(
         async () => await listProfiles(c.get("services").db, workspaceOf(c), profileQueryOf(request), page),
       );
+      // The read model knows nothing of consent: who may be written to is the cell's to say, as of now.
+      const ids = found.rows.map(({ profile_id }) => profile_id);
+      const standings = new Map(await askCell(c, async (cell, caller) => await cell.readStandings(caller, ids)));
       const previous = profileCursor("previous", found.previous);
       const next = profileCursor("next", found.next);
       const body =
-        `{"profiles":[${found.rows.map(profileRowJson).join(",")}],"profileCount":${found.count},` +
+        `{"profiles":[${found.rows.map((row) => profileRowJson(row, standings.get(row.profile_id))).join(",")}],"profileCount":${found.count},` +
         `"previousCursor":${JSON.stringify(previous)},"nextCursor":${JSON.stringify(next)}}`;
       return c.body(body, 200, JSON_TYPE);
     },
@@ -101,6 +105,7 @@ profiles.get(
 );
 
 profiles.route("/", profileErase);
+profiles.route("/", profileConsent);
 profiles.route("/", profileMerges);
 profiles.route("/", profileUpsert);
 profiles.route("/", profileExport);

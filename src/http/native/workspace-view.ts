@@ -1,10 +1,12 @@
-// A workspace as the operator sends and sees it. A setting that is not built is refused, never passed over: a cap
-// that does not cap is worse than none.
+// A workspace as the operator sends and sees it. What a setting means that limits or redirects messages: docs/consent.md.
 import * as v from "valibot";
+import { NOWHERE } from "../../domain/consent.ts";
 import { parseDuration } from "../../domain/duration.ts";
 import { runawaySchema } from "../../domain/eligibility-rules.ts";
+import { isEmailAddress, isMailbox } from "../../domain/mailbox.ts";
 import { objectOf } from "../../domain/shapes.ts";
 import { isTimeZone } from "../../domain/time-zone.ts";
+import { TIME_OF_DAY_PATTERN } from "../../domain/wall-clock.ts";
 import type { Workspace } from "../../domain/workspace.ts";
 import { id, instant } from "../answer-fields.ts";
 import { shortText } from "../validation.ts";
@@ -21,7 +23,47 @@ const retention = v.pipe(
   ),
 );
 
-const notAvailable = v.null("Is not available yet: leave it out, or send null.");
+/** Counted at each e-mail that is about to be sent: so many rows at most. */
+const MAX_CAP_MESSAGES = 1_000;
+const MAX_CAP_PER_MS = 31 * 86_400_000;
+const MESSAGES_MESSAGE = `Must be a whole number from 1 to ${MAX_CAP_MESSAGES}.`;
+
+const frequencyCap = objectOf(
+  {
+    messages: v.pipe(
+      v.number(MESSAGES_MESSAGE),
+      v.integer(MESSAGES_MESSAGE),
+      v.minValue(1, MESSAGES_MESSAGE),
+      v.maxValue(MAX_CAP_MESSAGES, MESSAGES_MESSAGE),
+    ),
+    per: v.pipe(
+      v.string("Must be a string."),
+      v.check((text) => {
+        const ms = parseDuration(text);
+        return ms !== null && ms > 0 && ms <= MAX_CAP_PER_MS;
+      }, "Must be an ISO 8601 duration from PT1S to P31D, such as P7D (no years or months)."),
+    ),
+  },
+  "Must be an object with messages and per, or null.",
+);
+
+const TIME_MESSAGE = 'Must be a time of day from "00:00" to "23:59", with two digits each.';
+const timeOfDay = v.pipe(v.string(TIME_MESSAGE), v.regex(TIME_OF_DAY_PATTERN, TIME_MESSAGE));
+
+const quietHours = v.pipe(
+  objectOf({ from: timeOfDay, to: timeOfDay }, "Must be an object with from and to, or null."),
+  v.check(({ from, to }) => from !== to, "Must end at another time than it begins: a whole day would never end."),
+);
+
+const defaultFrom = v.pipe(
+  v.string("Must be a string."),
+  v.check(isMailbox, "Must be an e-mail address, or a name and an address such as Acme <hello@example.com>."),
+);
+
+const redirectTo = v.pipe(
+  v.string("Must be a string."),
+  v.check((text) => text === NOWHERE || isEmailAddress(text), `Must be an e-mail address, "${NOWHERE}" or null.`),
+);
 
 export const newWorkspace = v.object({ name: shortText, timezone: v.exactOptional(timezone) });
 
@@ -33,11 +75,11 @@ export const workspaceChange = v.object({
       {
         ledgerRetention: v.exactOptional(retention),
         eventRetention: v.exactOptional(retention),
-        frequencyCap: v.exactOptional(notAvailable),
-        quietHours: v.exactOptional(notAvailable),
-        defaultFrom: v.exactOptional(notAvailable),
+        frequencyCap: v.exactOptional(v.nullable(frequencyCap)),
+        quietHours: v.exactOptional(v.nullable(quietHours)),
+        defaultFrom: v.exactOptional(v.nullable(defaultFrom)),
         runaway: v.exactOptional(v.nullable(runawaySchema)),
-        redirectTo: v.exactOptional(notAvailable),
+        redirectTo: v.exactOptional(v.nullable(redirectTo)),
       },
       "Must be an object.",
     ),
@@ -49,32 +91,32 @@ export const workspaceAnswer = v.object({
   name: v.string(),
   timezone: v.string(),
   settings: v.object({
-    frequencyCap: v.null(),
-    quietHours: v.null(),
-    defaultFrom: v.null(),
+    frequencyCap: v.nullable(frequencyCap),
+    quietHours: v.nullable(quietHours),
+    defaultFrom: v.nullable(v.string()),
     ledgerRetention: v.string(),
     eventRetention: v.string(),
     runaway: v.nullable(runawaySchema),
-    redirectTo: v.null(),
+    redirectTo: v.nullable(v.string()),
   }),
   createdAt: instant,
 });
 
-/** A workspace as it is answered; settings that have no value yet are `null`. */
+/** A workspace as it is answered. */
 export function workspaceView(workspace: Workspace): v.InferOutput<typeof workspaceAnswer> {
-  const { ledgerRetention, eventRetention, runaway } = workspace.settings;
+  const { frequencyCap: cap, quietHours: quiet, ledgerRetention, eventRetention, runaway } = workspace.settings;
   return {
     id: workspace.id,
     name: workspace.name,
     timezone: workspace.timezone,
     settings: {
-      frequencyCap: null,
-      quietHours: null,
-      defaultFrom: null,
+      frequencyCap: cap,
+      quietHours: quiet,
+      defaultFrom: workspace.settings.defaultFrom,
       ledgerRetention,
       eventRetention,
       runaway,
-      redirectTo: null,
+      redirectTo: workspace.settings.redirectTo,
     },
     createdAt: new Date(workspace.createdAt).toISOString(),
   };

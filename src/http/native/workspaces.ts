@@ -3,7 +3,7 @@
 import { Hono } from "hono";
 import { callCell, callDirectory } from "../../cell/cell-client.ts";
 import { UUID_PATTERN } from "../../domain/ids.ts";
-import { DEFAULT_SETTINGS, type Workspace, type WorkspaceSettings } from "../../domain/workspace.ts";
+import { DEFAULT_SETTINGS, type Workspace } from "../../domain/workspace.ts";
 import { askCellOf } from "../cell-access.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
 import { Failure } from "../errors.ts";
@@ -89,14 +89,10 @@ workspaces.patch(
     async (c) => {
       const { name, timezone, settings = {} } = check(workspaceChange, await readJsonObject(c.req.raw, NATIVE_LIMITS));
       const known = await knownWorkspace(c, c.req.param("id"));
-      const built: Partial<WorkspaceSettings> = {};
-      if (settings.ledgerRetention !== undefined) built.ledgerRetention = settings.ledgerRetention;
-      if (settings.eventRetention !== undefined) built.eventRetention = settings.eventRetention;
-      if (settings.runaway !== undefined) built.runaway = settings.runaway;
       const change = {
         ...(name === undefined ? {} : { name }),
         ...(timezone === undefined ? {} : { timezone }),
-        settings: built,
+        settings,
       };
       const changed = await askCellOf(c, known.id, async (cell) => await cell.changeWorkspace(change));
       await callDirectory(c.env, async (directory) => await directory.put(changed));

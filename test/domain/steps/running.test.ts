@@ -82,6 +82,17 @@ describe("a webhook step", () => {
     expect(on({ ...HOOK, method: "GET" }).asked("deliver")[0]?.request).toMatchObject({ body: { kind: "none" } });
   });
 
+  it("asks for headers of 64 KiB together, and for no more", () => {
+    const headersOf = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-note-${i}`, { $state: "/event/line" }]));
+    // The name of each has eight characters.
+    const entryData = () => ({ line: "x".repeat(8 * 1024 - 8) });
+    expect(on({ ...HOOK, headers: headersOf(8) }, { entryData }).asked("deliver")).toHaveLength(1);
+    const stage = on({ ...HOOK, headers: headersOf(9) }, { entryData });
+    expect(stage.asked("deliver")).toEqual([]);
+    expect(stage.details("failed")).toEqual([{ code: "header_invalid" }]);
+  });
+
   it.each<[string, Record<string, unknown>, string]>([
     ["a line break for a header", { headers: { "x-note": { $state: "/event/note" } } }, "header_invalid"],
     ["a list for a header", { headers: { "x-tags": { $state: "/event/tags" } } }, "header_invalid"],

@@ -57,6 +57,36 @@ describe("webhook", () => {
     expect(stepIssuePaths({ ...WEBHOOK, headers: JSON.parse(headers) })).toEqual(paths);
   });
 
+  it.each([
+    "webhook-id",
+    "Webhook-Signature",
+    "WEBHOOK-anything",
+    "Host",
+    "content-length",
+    "Transfer-Encoding",
+    "connection",
+    "keep-alive",
+    "Upgrade",
+    "te",
+    "trailer",
+    "expect",
+    "via",
+    "content-encoding",
+    "http2-settings",
+    "proxy-authorization",
+    "CF-Connecting-IP",
+  ])("refuses the header %s, which is not the journey's to set", (name) => {
+    expect(stepIssuePaths({ ...WEBHOOK, headers: { [name]: "x" } })).toEqual([`headers.${name}`]);
+    expect(stepIssuePaths({ ...WEBHOOK, headers: { [name]: { $state: "/profile/x" } } })).toEqual([`headers.${name}`]);
+  });
+
+  it.each(["authorization", "content-type", "user-agent", "x-webhook-id", "hostname", "cookie"])(
+    "takes the header %s",
+    (name) => {
+      expect(stepIssuePaths({ ...WEBHOOK, headers: { [name]: "x" } })).toEqual([]);
+    },
+  );
+
   it.each<[string, string, string[]]>([
     ["any JSON", '{"a":[1,null,{"b":"c"}]}', []],
     ["a list", "[1]", []],

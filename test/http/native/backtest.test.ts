@@ -5,6 +5,7 @@ import { runAlarm } from "../../support/alarm.ts";
 import { issuesIn, keyOf, post, type ApiAnswer } from "../../support/api.ts";
 import { NOW_MS, stopClock } from "../../support/clock.ts";
 import { accepted } from "../../support/commands.ts";
+import { anEmailStep, aPerson, suppress } from "../../support/consent.ts";
 import { decisionsOf, withData } from "../../support/decisions.ts";
 import { aJourney, anActiveJourney } from "../../support/journeys.ts";
 import { dumpCell, rowsInD1 } from "../../support/tables.ts";
@@ -87,6 +88,22 @@ describe("POST /api/v1/journeys/{key}/backtest", () => {
     const filter = { $state: "/profile/plan", eq: "Pro" };
     await aJourney(workspace.cell, { entry: { event: "order.created", filter }, steps: STEPS });
     expect((await backtest(workspace)).body).toMatchObject({ enrolled: 1, skipped: { already_active: 1 } });
+  });
+
+  it("leaves out whom a journey of nothing but e-mail may not write to today", async () => {
+    for (const email of ["a@example.com", "b@example.com", "c@example.com"]) await order(email, 50);
+    const stopped = { "a@example.com": "unsubscribe", "b@example.com": "manual" } as const;
+    for (const [email, reason] of Object.entries(stopped)) {
+      await suppress(workspace, await aPerson(workspace, { identities: { email } }), reason);
+    }
+    await flush(workspace, 5);
+    const mails = { news: [anEmailStep()], receipt: [anEmailStep({ transactional: true })] };
+    for (const [key, steps] of Object.entries(mails)) await aJourney(workspace.cell, { key, steps });
+    const results = await Promise.all(Object.keys(mails).map(async (key) => (await backtest(workspace, {}, key)).body));
+    expect(results.map(({ enrolled, skipped }) => ({ enrolled, skipped }))).toEqual([
+      { enrolled: 1, skipped: { suppressed: 2 } },
+      { enrolled: 2, skipped: { suppressed: 1 } },
+    ]);
   });
 
   it("takes events from an instant on and before another, and says whether the limit left some out", async () => {

@@ -55,6 +55,14 @@ describe("GET /healthz for everyone", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1_000 });
   });
 
+  it("says which setting is missing when e-mails cannot be sent, and takes events all the same", async () => {
+    const answer = await askWith({ EMAIL_SENDER: "resend" }, "/healthz");
+    expect([answer.status, answer.body]).toEqual([
+      200,
+      { status: "degraded", reasons: ["RESEND_API_KEY is not set: see docs/sending-email.md"] },
+    ]);
+  });
+
   it("says ok and nothing else", async () => {
     const answer = await get(NOBODY, "/healthz");
     expect([answer.status, answer.text]).toEqual([200, '{"status":"ok"}']);
@@ -174,6 +182,8 @@ describe("GET /healthz for the operator", () => {
       pendingErasures: 0,
       ledger: { bytes: expect.any(Number), retentionSeconds: 30 * 86_400 },
       conservation: { enrolled: 0, active: 0, completed: 0, exited: 0, failed: 0, cancelled: 0, holds: true },
+      deliveries: { made: 0, sent: 0, skipped: 0, failed: 0, pending: 0, holds: true },
+      deliveriesWaitingSeconds: 0,
     });
     await runAlarm(workspace.cell);
     expect(await viewOf(workspace.id)).toMatchObject({ outbox: 0, oldestOutboxSeconds: 0 });
@@ -256,6 +266,34 @@ describe("GET /healthz for the operator", () => {
     });
     const { body } = await operatorsView();
     expect(body.reasons).toContainEqual(expect.stringMatching(`${workspace.id}.*add up`));
+  });
+
+  it("is degraded when messages do not add up", async () => {
+    const workspace = await aWorkspace();
+    await runInDurableObject(workspace.cell, (_, { storage }) => {
+      storage.sql.exec(`UPDATE delivery_counts SET made = 1`);
+    });
+    const { body } = await operatorsView();
+    expect(body.reasons).toContainEqual(expect.stringMatching(`${workspace.id}.*messages do not add up`));
+  });
+
+  it("is degraded while nobody takes messages to send for over two minutes", async () => {
+    const workspace = await aWorkspace();
+    const put = async (state: string, wantedAt: number): Promise<void> => {
+      await runInDurableObject(workspace.cell, (_, { storage }) => {
+        storage.sql.exec(`DELETE FROM delivery_work`);
+        storage.sql.exec(`UPDATE delivery_counts SET made = 1`);
+        storage.sql.exec(`INSERT INTO delivery_work VALUES ('d', ?, NULL, 'h', 0, 0, ?)`, state, wantedAt);
+      });
+    };
+    const complaint = expect.stringMatching(`${workspace.id}.*waiting to be sent for over 120 seconds`);
+    await put("queued", Date.now() - 130_000);
+    expect((await operatorsView()).body.reasons).toContainEqual(complaint);
+    // Its host has no room: that is the host's affair.
+    await put("parked", Date.now() - 130_000);
+    expect((await operatorsView()).body.reasons ?? []).not.toContainEqual(complaint);
+    await put("waiting", Date.now() + 3_600_000);
+    expect((await operatorsView()).body.reasons ?? []).not.toContainEqual(complaint);
   });
 
   it("pages 50 workspaces at a time, newest first", async () => {

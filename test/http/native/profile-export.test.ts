@@ -5,7 +5,9 @@ import { runAlarm } from "../../support/alarm.ts";
 import { get, keyOf } from "../../support/api.ts";
 import { stopClock } from "../../support/clock.ts";
 import { aCommand, accepted, OPERATOR } from "../../support/commands.ts";
+import { aPerson, suppress } from "../../support/consent.ts";
 import { d1GoesAway } from "../../support/d1-faults.ts";
+import { attempted } from "../../support/deliveries.ts";
 import { anActiveJourney } from "../../support/journeys.ts";
 import { queryCell } from "../../support/tables.ts";
 import { aWorkspace, anId, send, type TestWorkspace } from "../../support/workspace.ts";
@@ -18,7 +20,8 @@ interface Export {
   merges: { survivorId: string; mergedId: string }[];
   events: { eventId: string; data: Record<string, unknown> | null; receipt: { journeys: unknown[] } }[];
   enrollments: { id: string; timeline: { kind: string }[] }[];
-  deliveries: unknown[];
+  deliveries: { id: string; enrollmentId: string; attemptLog: { code: string | null }[] }[];
+  suppressions: { email: string | null; reason: string; diagnosticCode: string | null }[];
 }
 
 stopClock();
@@ -68,6 +71,51 @@ describe("an export", () => {
     expect(all.events[2]?.data).toEqual({ of: "lead" });
     expect(all.enrollments).toHaveLength(2);
     expect(all.enrollments.flatMap(({ timeline }) => timeline.map(({ kind }) => kind))).toContain("entered");
+  });
+
+  it("has each delivery once, with its attempts, merged profiles included", async () => {
+    const workspace = await aWorkspace();
+    const hook = { id: "hook", type: "webhook", url: "https://receiver.example/hook" };
+    const rules = { reentry: "always", maxActive: 10_000 };
+    await anActiveJourney(workspace.cell, { steps: [hook], eligibility: rules });
+    const lead = await accepted(workspace, { identities: { email: person.email } });
+    await accepted(workspace, { identities: { email: "other@example.com" } });
+    await accepted(workspace, { identities: { externalId: person.externalId } });
+    await sendMany(workspace, 600);
+    await runAlarm(workspace.cell);
+    const [first] = await queryCell<{ id: string }>(workspace, `SELECT id FROM deliveries ORDER BY id LIMIT 1`);
+    await attempted(workspace, first?.id ?? "", 1, { outcome: "retry", code: "503" });
+    const { deliveries, enrollments } = await exported(workspace, lead.profileId);
+    expect(deliveries).toHaveLength(602);
+    expect(deliveries.map(({ id }) => id)).toEqual(
+      [...new Set(deliveries.map(({ id }) => id))].toSorted().toReversed(),
+    );
+    expect(new Set(deliveries.map(({ enrollmentId }) => enrollmentId))).toEqual(
+      new Set(enrollments.map(({ id }) => id)),
+    );
+    expect(deliveries.at(-1)).toMatchObject({
+      id: first?.id,
+      status: "pending",
+      attempts: 1,
+      target: hook.url,
+      attemptLog: [{ outcome: "retry", code: "503" }],
+    });
+  });
+
+  it("says what stands against writing to the person, merged profiles included", async () => {
+    const workspace = await aWorkspace();
+    const lead = await aPerson(workspace, { identities: { email: person.email } });
+    await suppress(workspace, lead, "bounce", "5.1.1");
+    const known = await aPerson(workspace, { identities: { externalId: person.externalId } });
+    await suppress(workspace, known, "manual");
+    await suppress(workspace, await aPerson(workspace, { identities: { email: "other@example.com" } }), "complaint");
+    await aPerson(workspace, { identities: person });
+    const { suppressions } = await exported(workspace, known);
+    const at = new Date().toISOString();
+    expect(suppressions).toEqual([
+      { email: person.email, reason: "bounce", at, profileId: lead, diagnosticCode: "5.1.1" },
+      { email: null, reason: "manual", at, profileId: known, diagnosticCode: null },
+    ]);
   });
 
   it("has each event once, wherever it is: in D1, on its way there, in quarantine", async () => {

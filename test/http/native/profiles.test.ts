@@ -50,6 +50,7 @@ describe("GET /api/v1/profiles/{id}", () => {
         segments: [],
         deliverySuppression: {
           suppressed: false,
+          reasons: [],
           email: "alex@example.com",
           suppressedAt: null,
           latestBounceReason: null,

@@ -3,7 +3,12 @@
 import { SCOPES } from "../../../src/domain/scopes.ts";
 import { runAlarm } from "../../support/alarm.ts";
 import { call, keyOf, OPERATOR, post, type ApiRequest } from "../../support/api.ts";
+import { attempted } from "../../support/deliveries.ts";
+import { anActiveJourney } from "../../support/journeys.ts";
+import { aResendEvent, signedByResend } from "../../support/reports.ts";
 import { queryCell } from "../../support/tables.ts";
+import { aDefinition, aDefinitionOf } from "../../support/template-definitions.ts";
+import { aTemplate } from "../../support/templates.ts";
 import { aKey, anId, aWorkspace, track, type TestWorkspace } from "../../support/workspace.ts";
 import { aJourneyDocument } from "../../domain/journey-document.ts";
 
@@ -20,7 +25,10 @@ export interface World {
   survivorId: string;
   mergedId: string;
   journeyKey: string;
+  templateKey: string;
   enrollmentId: string;
+  /** Of a message that failed. */
+  deliveryId: string;
   apiKeyId: string;
   /** Of a row in quarantine that is to be tried again, and of one that is to be given up. */
   retriedRowId: string;
@@ -36,7 +44,9 @@ export function nowhere(): Names {
     survivorId: anId(),
     mergedId: anId(),
     journeyKey: "no-such-journey",
+    templateKey: "no-such-template",
     enrollmentId: anId(),
+    deliveryId: anId(),
     apiKeyId: anId(),
     retriedRowId: anId(),
     droppedRowId: anId(),
@@ -74,6 +84,9 @@ export async function aWorld(): Promise<World> {
     label: "spare",
     scopes: ["events:write"],
   });
+  const templateKey = `template-${made}`;
+  await aTemplate(workspace.cell, templateKey);
+  const deliveryId = await aFailedDelivery(workspace);
   await runAlarm(workspace.cell);
   const enrollmentId = receipt.journeys[0]?.enrollmentId ?? "";
   const writeKey = await aKey(workspace.id, ["events:write"], "write");
@@ -94,11 +107,26 @@ export async function aWorld(): Promise<World> {
     survivorId: survivorId ?? "",
     mergedId: mergedId ?? "",
     journeyKey,
+    templateKey,
     enrollmentId,
+    deliveryId,
     apiKeyId: key.body.id as string,
     retriedRowId,
     droppedRowId,
   };
+}
+
+async function aFailedDelivery(workspace: TestWorkspace): Promise<string> {
+  await anActiveJourney(workspace.cell, {
+    key: "tells",
+    entry: { event: "told" },
+    steps: [{ id: "hook", type: "webhook", url: "https://receiver.example/hook" }],
+  });
+  await track(workspace, { event: "told", profile: { email: "alex@example.com" } });
+  const [message] = await queryCell<{ id: string }>(workspace, `SELECT id FROM deliveries`);
+  const id = message?.id ?? "";
+  await attempted(workspace, id, 1, { outcome: "failed", reason: "rejected" });
+  return id;
 }
 
 async function profilesPut({ apiKey }: TestWorkspace, people: object[]): Promise<string[]> {
@@ -254,6 +282,17 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
     status: 200,
   },
 
+  "POST /api/v1/profiles/:id/suppress": {
+    request: ({ profileId }) => ({ path: `/api/v1/profiles/${profileId}/suppress`, body: { reason: "unsubscribe" } }),
+    status: 200,
+    early: () => [{ body: { reason: "annoyed" }, status: 400 }],
+  },
+  "POST /api/v1/profiles/:id/unsuppress": {
+    request: onlyPath(({ profileId }) => `/api/v1/profiles/${profileId}/unsuppress`),
+    status: 200,
+  },
+  "GET /api/v1/suppressions": { request: onlyPath(() => "/api/v1/suppressions"), status: 200 },
+
   "POST /api/v1/journeys": {
     request: () => ({ path: "/api/v1/journeys", body: aJourneyDocument({ key: `new-${crypto.randomUUID()}` }) }),
     status: 201,
@@ -336,6 +375,19 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
       { body: { stepId: "NO" }, status: 400 },
     ],
   },
+  "POST /api/v1/journeys/:key/trigger": {
+    request: ({ journeyKey }) => ({
+      path: `/api/v1/journeys/${journeyKey}/trigger`,
+      headers: { "idempotency-key": crypto.randomUUID() },
+      body: { profile: { externalId: `cus_${crypto.randomUUID()}` } },
+    }),
+    status: 202,
+    early: () => [
+      { headers: {}, status: 400 },
+      { body: { profile: {} }, status: 400 },
+      { body: { profile: { email: "alex@example.com" } }, status: 422 },
+    ],
+  },
   "POST /api/v1/journeys/:key/simulate": {
     request: ({ journeyKey }) => ({
       path: `/api/v1/journeys/${journeyKey}/simulate`,
@@ -370,6 +422,69 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
     ],
   },
 
+  "POST /api/v1/templates": {
+    request: () => ({
+      path: "/api/v1/templates",
+      body: { key: `new-${crypto.randomUUID()}`, name: "New", definition: aDefinition() },
+    }),
+    status: 201,
+    early: () => [{ body: { key: "new", name: "New", definition: aDefinitionOf("Script", {}) }, status: 400 }],
+  },
+  "GET /api/v1/templates": { request: onlyPath(() => "/api/v1/templates"), status: 200 },
+  "GET /api/v1/templates/:key": {
+    request: onlyPath(({ templateKey }) => `/api/v1/templates/${templateKey}`),
+    status: 200,
+  },
+  "PUT /api/v1/templates/:key": {
+    request: ({ templateKey }) => ({
+      path: `/api/v1/templates/${templateKey}`,
+      body: { name: "Renamed", definition: aDefinition() },
+    }),
+    status: 200,
+    early: () => [{ body: { definition: {} }, status: 400 }],
+  },
+  "POST /api/v1/templates/:key/archive": {
+    request: onlyPath(({ templateKey }) => `/api/v1/templates/${templateKey}/archive`),
+    status: 200,
+  },
+  "POST /api/v1/templates/:key/preview": {
+    request: ({ templateKey }) => ({ path: `/api/v1/templates/${templateKey}/preview`, body: { data: { total: 49 } } }),
+    status: 200,
+    maxBodyBytes: 512 * 1024,
+    early: () => [
+      { body: { data: 7 }, status: 400 },
+      { body: { eventId: anId() }, status: 404 },
+    ],
+  },
+
+  "GET /api/v1/deliveries": { request: onlyPath(() => "/api/v1/deliveries"), status: 200 },
+  "GET /api/v1/deliveries/:id": {
+    request: onlyPath(({ deliveryId }) => `/api/v1/deliveries/${deliveryId}`),
+    status: 200,
+  },
+  "POST /api/v1/deliveries/:id/redeliver": {
+    request: onlyPath(({ deliveryId }) => `/api/v1/deliveries/${deliveryId}/redeliver`),
+    status: 202,
+  },
+
+  "GET /api/v1/endpoints": { request: onlyPath(() => "/api/v1/endpoints"), status: 200 },
+  "POST /api/v1/endpoints/enable": {
+    request: () => ({ path: "/api/v1/endpoints/enable", body: { url: "https://crm.example.com/orders" } }),
+    status: 204,
+    early: () => [
+      { body: {}, status: 400 },
+      { body: { url: "" }, status: 400 },
+    ],
+  },
+
+  "POST /api/v1/inbound/resend": {
+    request: (_, { workspace }) => {
+      const { path, headers, body } = signedByResend(aResendEvent({ workspaceId: workspace.id, deliveryId: anId() }));
+      return { path, headers, body };
+    },
+    status: 204,
+  },
+
   "POST /api/v1/workspaces": {
     request: () => ({ path: "/api/v1/workspaces", body: { name: "Another" } }),
     status: 201,
@@ -398,6 +513,14 @@ export const ROUTE_CASES: Record<string, RouteCase> = {
   "DELETE /api/v1/api-keys/:id": {
     request: onlyPath(({ apiKeyId }) => `/api/v1/api-keys/${apiKeyId}`),
     status: 204,
+  },
+  "GET /api/v1/webhook-secrets": {
+    request: onlyPath((_, { workspace }) => `/api/v1/webhook-secrets?workspaceId=${workspace.id}`),
+    status: 200,
+  },
+  "POST /api/v1/webhook-secrets/rotate": {
+    request: onlyPath((_, { workspace }) => `/api/v1/webhook-secrets/rotate?workspaceId=${workspace.id}`),
+    status: 200,
   },
 };
 

@@ -116,14 +116,27 @@ describe("PATCH /api/v1/workspaces/{id}", () => {
     ["a retention in months", { eventRetention: "P1M" }, "settings.eventRetention"],
     ["a retention in words", { eventRetention: "a week" }, "settings.eventRetention"],
     ["a retention of null", { eventRetention: null }, "settings.eventRetention"],
-    ["a frequency cap", { frequencyCap: { messages: 1, per: "P1D" } }, "settings.frequencyCap"],
-    ["quiet hours", { quietHours: { from: "22:00", to: "08:00" } }, "settings.quietHours"],
-    ["a default sender", { defaultFrom: "a@example.com" }, "settings.defaultFrom"],
+    ["a cap of no messages", { frequencyCap: { messages: 0, per: "P1D" } }, "settings.frequencyCap.messages"],
+    ["a cap of too many", { frequencyCap: { messages: 1_001, per: "P1D" } }, "settings.frequencyCap.messages"],
+    ["a cap of half a message", { frequencyCap: { messages: 1.5, per: "P1D" } }, "settings.frequencyCap.messages"],
+    ["a cap in no time", { frequencyCap: { messages: 1, per: "PT0S" } }, "settings.frequencyCap.per"],
+    ["a cap over more than 31 days", { frequencyCap: { messages: 1, per: "P31DT1S" } }, "settings.frequencyCap.per"],
+    ["a cap in months", { frequencyCap: { messages: 1, per: "P1M" } }, "settings.frequencyCap.per"],
+    ["a cap that is a number", { frequencyCap: 3 }, "settings.frequencyCap"],
+    ["a cap that is a list", { frequencyCap: [3, "P1D"] }, "settings.frequencyCap"],
+    ["quiet hours without an end", { quietHours: { from: "22:00" } }, "settings.quietHours.to"],
+    ["quiet hours that never end", { quietHours: { from: "22:00", to: "22:00" } }, "settings.quietHours"],
+    ["quiet hours at 24:00", { quietHours: { from: "24:00", to: "08:00" } }, "settings.quietHours.from"],
+    ["quiet hours with one digit", { quietHours: { from: "22:00", to: "8:00" } }, "settings.quietHours.to"],
+    ["a sender that is no address", { defaultFrom: "Acme" }, "settings.defaultFrom"],
+    ["a sender with a second header", { defaultFrom: "Acme\r\nBcc: x@y.zz <a@example.com>" }, "settings.defaultFrom"],
+    ["two senders", { defaultFrom: "a@example.com, b@example.com" }, "settings.defaultFrom"],
+    ["a redirect to no address", { redirectTo: "somewhere" }, "settings.redirectTo"],
+    ["a redirect to a name", { redirectTo: "Trial <trial@example.com>" }, "settings.redirectTo"],
     ["a runaway limit of nobody", { runaway: { enrollments: 0, per: "PT1M" } }, "settings.runaway.enrollments"],
     ["a runaway limit in no time", { runaway: { enrollments: 1, per: "PT0S" } }, "settings.runaway.per"],
     ["a runaway limit without its time", { runaway: { enrollments: 1 } }, "settings.runaway.per"],
     ["a runaway limit of false", { runaway: false }, "settings.runaway"],
-    ["a redirect", { redirectTo: "nowhere" }, "settings.redirectTo"],
   ])("refuses %s and changes nothing", async (_, settings, path) => {
     const id = await aWorkspaceByApi();
     const before = await get(OPERATOR, `/api/v1/workspaces/${id}`);
@@ -132,9 +145,34 @@ describe("PATCH /api/v1/workspaces/{id}", () => {
     expect((await get(OPERATOR, `/api/v1/workspaces/${id}`)).body).toEqual(before.body);
   });
 
-  it("says that a setting is not available yet", async () => {
-    const answer = await patch(await aWorkspaceByApi(), { settings: { redirectTo: "nowhere" } });
-    expect(issuesIn(answer)["settings.redirectTo"]).toContain("not available yet");
+  it.each([
+    ["frequencyCap", { messages: 1_000, per: "P31D" }],
+    ["frequencyCap", { messages: 1, per: "PT1S" }],
+    ["quietHours", { from: "22:00", to: "08:00" }],
+    ["quietHours", { from: "00:00", to: "23:59" }],
+    ["defaultFrom", "hello@example.com"],
+    ["defaultFrom", "Acme Söhne <hello@example.com>"],
+    ["defaultFrom", '"Acme, Inc." <hello@example.com>'],
+    ["redirectTo", "trial@example.com"],
+    ["redirectTo", "nowhere"],
+  ])("sets %s to %j, keeps it, and takes it away with null", async (name, value) => {
+    const id = await aWorkspaceByApi();
+    const set = await patch(id, { settings: { [name]: value } });
+    expect([set.status, set.body.settings[name]]).toEqual([200, value]);
+    const kept = await patch(id, { name: "Kept" });
+    expect([kept.body.settings, (await get(OPERATOR, `/api/v1/workspaces/${id}`)).body]).toEqual([
+      set.body.settings,
+      kept.body,
+    ]);
+    const off = await patch(id, { settings: { [name]: null } });
+    expect(off.body.settings).toEqual({ ...UNSET, ledgerRetention: "P30D", eventRetention: "P90D" });
+  });
+
+  it("keeps no field of a setting that there is not", async () => {
+    const id = await aWorkspaceByApi();
+    const frequencyCap = { messages: 2, per: "P7D", perWeek: true };
+    const { settings } = (await patch(id, { settings: { frequencyCap } })).body;
+    expect(settings.frequencyCap).toEqual({ messages: 2, per: "P7D" });
   });
 
   it.each(["GET", "PATCH"])(

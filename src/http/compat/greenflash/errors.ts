@@ -30,10 +30,12 @@ export function renderGreenflashError(error: WaypostError, c: HttpContext): Resp
     case "idempotency_key_reuse":
     case "already_exists":
     case "identity_conflict":
+    case "in_use":
     case "journey_archived":
     case "invalid_journey":
     case "journey_not_active":
     case "not_eligible":
+    case "not_redeliverable":
       // Of doors that this vendor does not have.
       return renderGreenflashError({ code: "internal" }, c);
   }

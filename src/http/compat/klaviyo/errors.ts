@@ -93,10 +93,12 @@ function errorObjects(error: WaypostError, c: HttpContext, revision: string, cre
     case "idempotency_key_reuse":
     case "already_exists":
     case "identity_conflict":
+    case "in_use":
     case "journey_archived":
     case "invalid_journey":
     case "journey_not_active":
     case "not_eligible":
+    case "not_redeliverable":
     case "internal":
       return about("error", "A server error occurred.", "Something went wrong on our side. Send the request again.");
   }

@@ -37,9 +37,11 @@ export function renderSegmentError(error: WaypostError, c: HttpContext): Respons
     case "idempotency_key_reuse":
     case "identity_conflict":
     case "already_exists":
+    case "in_use":
     case "journey_archived":
     case "journey_not_active":
     case "not_eligible":
+    case "not_redeliverable":
     case "invalid_journey":
       // A derived key never conflicts, and no journey is written here: these are as unexpected as a bug.
       return c.json({ success: false, message: "Something went wrong on our side. Send the same request again." }, 500);
