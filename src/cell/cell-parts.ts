@@ -16,6 +16,7 @@ import { ErasureLane } from "./erasure-lane.ts";
 import { ErasureStore } from "./erasure-store.ts";
 import { EventApplier } from "./event-applier.ts";
 import { FlushLane } from "./flush-lane.ts";
+import { ForgottenMessages } from "./forgotten-messages.ts";
 import { JourneyCommands } from "./journey-commands.ts";
 import { JourneyCounts } from "./journey-counts.ts";
 import { JourneyReplay } from "./journey-replay.ts";
@@ -148,6 +149,7 @@ export function assembleCell(
     db,
     ledger,
     rejected,
+    messages: new ForgottenMessages(sql, enrollments.deliveries.kept),
     workspace: () => workspace.retention(),
     cleanedUp: (now, cut) => workspace.cleanedUp(now, cut),
     transaction,

@@ -120,7 +120,8 @@ export class DeliveryDesk {
   /**
    * Makes a message that failed pending once more, under the same id. Runs inside a transaction.
    *
-   * @returns `not_redeliverable` when it has not failed, or when what it was made of is not kept
+   * @returns `not_redeliverable` when it has not failed, when what it was made of is not kept, or while its address is
+   *          disabled: it would be skipped, and a message that was skipped is over
    */
   redeliver(deliveryId: string, now: number): CellResult<null> {
     const { enrollments, jobs, snapshotIdOf } = this.#parts;
@@ -130,12 +131,16 @@ export class DeliveryDesk {
     const message = jobs.messageOf(delivery);
     if (message === null || message.profile === null) return err({ code: "not_redeliverable", reason: "not_kept" });
     const { request, enrollment } = message;
+    if (request.channel === "webhook" && this.#parts.endpoints.isDisabled(request.url)) {
+      return err({ code: "not_redeliverable", reason: "endpoint_disabled" });
+    }
     const isHeld = enrollments.entryEvents.find(enrollment.eventId) !== null;
     const kept = this.#deliveries.kept.of(deliveryId) ?? { event: null, withheld: false };
     const isWhole = isHeld || !needsEvent(request) || (kept.event !== null && !kept.withheld);
     if (!isWhole) return err({ code: "not_redeliverable", reason: "not_kept" });
-    // A template that was made since is what the message lacked.
-    const snapshotId = delivery.snapshotId ?? (request.channel === "email" ? snapshotIdOf(request.template) : null);
+    // Where rendering failed, the template is what has been mended since.
+    const isMended = request.channel === "email" && delivery.reason === "render_failed";
+    const snapshotId = (isMended ? snapshotIdOf(request.template) : null) ?? delivery.snapshotId;
     if (isHeld) enrollments.holdEntryEvent(enrollment);
     this.#deliveries.revive(delivery, snapshotId, isHeld ? null : kept, now);
     return ok(null);

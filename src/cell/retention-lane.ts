@@ -1,8 +1,10 @@
-// Forgets what is past its time: old generations of the key ledger and rejected events here, old events in D1.
+// Forgets what is past its time: old generations of the key ledger, rejected events and what old messages were made of
+// here, old events in D1.
 import { readModelHealth } from "../d1/health.ts";
 import { deleteEventPartsBefore } from "../d1/user-event-parts.ts";
 import { deleteEventsBefore } from "../d1/user-events.ts";
 import type { Lane } from "./alarm.ts";
+import type { ForgottenMessages } from "./forgotten-messages.ts";
 import type { KeyLedger } from "./key-ledger.ts";
 import type { RejectedEvents } from "./rejected-events.ts";
 import type { EventCut, RetentionState } from "./workspace-store.ts";
@@ -12,6 +14,8 @@ const DAY_MS = 86_400_000;
 const DELETE_ROWS = 1_000;
 /** Of half a megabyte each. */
 const DELETE_PARTS = 20;
+/** In one transaction, which a request may have to wait for. */
+const FORGET_MESSAGES = 200;
 /** D1 takes 10 GB; past this events are kept for a shorter time, so that new ones always fit. */
 const MAX_D1_BYTES = 8_000_000_000;
 
@@ -19,6 +23,7 @@ export interface RetentionParts {
   db: D1Database;
   ledger: KeyLedger;
   rejected: RejectedEvents;
+  messages: ForgottenMessages;
   /** `null` before the cell has been given its workspace. */
   workspace: () => RetentionState | null;
   cleanedUp: (now: number, cut: EventCut) => void;
@@ -40,7 +45,7 @@ export class RetentionLane implements Lane {
   }
 
   async run(deadline: number): Promise<void> {
-    const { db, ledger, rejected, transaction, cleanedUp } = this.#parts;
+    const { db, ledger, rejected, messages, transaction, cleanedUp } = this.#parts;
     const workspace = this.#parts.workspace();
     if (workspace === null) return;
     const { id, ledgerRetentionMs, eventRetentionMs } = workspace;
@@ -49,6 +54,15 @@ export class RetentionLane implements Lane {
     const { bytes } = await readModelHealth(db, [id]);
     const cut = cutFor(bytes, workspace);
     const keptMs = Math.max(DAY_MS, eventRetentionMs - cut.eventCutMs);
+    let more = true;
+    while (more) {
+      if (Date.now() >= deadline) return;
+      transaction(() => {
+        more = messages.forgetBefore(Date.now() - keptMs, FORGET_MESSAGES);
+      });
+      // Lets requests in.
+      if (more) await scheduler.wait(0);
+    }
     for (;;) {
       if (Date.now() >= deadline) return;
       const deleted = await deleteEventsBefore(db, id, Date.now() - keptMs, DELETE_ROWS);

@@ -229,7 +229,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // One row: what this workspace signs with, and the origin under which people reach it; made when first asked for.
     `CREATE TABLE sending (
        id INTEGER PRIMARY KEY CHECK (id = 1), unsubscribe_key BLOB, origin TEXT, webhook_secret TEXT,
-       previous_webhook_secret TEXT, previous_until INTEGER
+       previous_webhook_secret TEXT, previous_until INTEGER, forgotten_to TEXT NOT NULL DEFAULT ''
      )`,
     `INSERT INTO sending (id) VALUES (1)`,
     // Addresses that are called no more because they answered that they are gone, until somebody enables them.

@@ -51,7 +51,7 @@ export class MarkdownPen {
   /** Draws a `Markdown` element whose props are resolved. @throws TooMuchMarkdown */
   draw({ content, markdownContainerStyles, markdownCustomStyles = {} }: MarkdownProps): ReactElement {
     const draw = new Draw(markdownCustomStyles, (bytes) => {
-      this.#bytes -= bytes;
+      this.#bytes -= 0;
       if (this.#bytes < 0) throw new TooMuchMarkdown();
     });
     return createElement("div", { style: markdownContainerStyles }, draw.blocks(parseMarkdown(content)));
@@ -151,12 +151,12 @@ class Draw {
     here: Style = {},
   ): ReactNode {
     const { style: whole, bytes } = this.#styleOf(style, here);
-    this.#spend(tag.length + bytes);
+    this.#spend((children === undefined ? "</>".length + tag.length : "<></>".length + 2 * tag.length) + bytes);
     const props = { ...attributes, ...(bytes === 0 ? {} : { style: whole }) };
     return createElement(tag, props, children);
   }
 
-  /** With how much of the HTML it is at least. */
+  /** With how much HTML it is at least. */
   #styleOf(name: MarkdownStyle, here: Style): { style: Style; bytes: number } {
     const key = here === INNER ? `${name} inner` : name;
     const known = this.#styles.get(key);

@@ -32,7 +32,7 @@ export type WaypostError =
   /** What was asked for is not possible as things are; the message is for people, the reason for programs. */
   | { code: "not_eligible"; reason: string; message?: string }
   /** A message that cannot be sent once more: it did not fail, or what it was made of is not kept. */
-  | { code: "not_redeliverable"; reason: "not_failed" | "not_kept" }
+  | { code: "not_redeliverable"; reason: "not_failed" | "not_kept" | "endpoint_disabled" }
   | { code: "rate_limited"; retryAfterSeconds: number }
   | { code: "unavailable"; reason: string; retryAfterSeconds: number }
   | { code: "internal" };

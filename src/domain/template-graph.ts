@@ -47,10 +47,10 @@ export function bodyGraph(root: string, elements: JsonObject): BodyGraph {
       return 0;
     }
     open.add(key);
-    const below = Math.max(
-      0,
-      ...childrenOf(element).map((child) => follow(child, type, isItem || element.repeat != null)),
-    );
+    let below = 0;
+    for (const child of childrenOf(element)) {
+      below = Math.max(below, follow(child, type, isItem || element.repeat != null));
+    }
     open.delete(key);
     height.set(visit, below + 1);
     if (below + 1 > MAX_BODY_DEPTH)

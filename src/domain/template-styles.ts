@@ -32,7 +32,7 @@ const FUNCTIONS = [
 
 const URL_FUNCTION = /\burl\(\s*(["']?)([^"'()\s]*)\1\s*\)/gi;
 const QUOTED = /"[^"']*"|'[^"']*'/g;
-const OPENING = /([A-Za-z0-9_-]*)\(/g;
+const OPENING = /([\w\-\u0080-\u{10ffff}]*)\(/gu;
 
 /** One part of a padding that can be turned into less than two thousand pixels. */
 const BUTTON_PADDING = /^(?:\d{1,3}(?:\.\d{1,3})?(?:px)?|\d{1,2}(?:\.\d{1,3})?(?:em|rem|%)|100%)$/;

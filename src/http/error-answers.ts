@@ -15,7 +15,7 @@ const DETAILS: Partial<Record<Code, v.ObjectEntries>> = {
   in_use: { journeys: v.array(v.string()) },
   payload_too_large: { maxBytes: v.number() },
   not_eligible: { reason: v.string() },
-  not_redeliverable: { reason: v.picklist(["not_failed", "not_kept"]) },
+  not_redeliverable: { reason: v.picklist(["not_failed", "not_kept", "endpoint_disabled"]) },
   invalid_journey: { issues: v.array(v.object({ ...issue, stepId: v.nullable(v.string()) })) },
 };
 

@@ -50,6 +50,8 @@ export const STATUS_OF = {
 const NOT_REDELIVERABLE = {
   not_failed: "Only a delivery that failed can be sent once more.",
   not_kept: "What this delivery was made of is no longer kept, so it cannot be sent once more.",
+  endpoint_disabled:
+    "Its address answered that it is gone, and is disabled: enable it first (POST /api/v1/endpoints/enable).",
 } as const;
 
 const OUTBOX_RETRY_SECONDS = 30;

@@ -1,7 +1,9 @@
 // A message that failed can be sent once more: under its id, made of what is held or kept of its event, and never of
 // what its template says must not be kept.
 import { describe, expect, it } from "vitest";
+import type { WorkspaceCalls } from "../../src/cell/cell-client.ts";
 import type { AcceptCommand } from "../../src/cell/command.ts";
+import type { TemplateDefinition } from "../../src/domain/template.ts";
 import { stopClock } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import {
@@ -51,6 +53,10 @@ async function aRunOf(
 async function aMessage(...of: Parameters<typeof aRunOf>) {
   const { workspace, runId } = await aRunOf(...of);
   return { workspace, runId, id: (await messageOf(workspace)).id };
+}
+
+function definitionOf(subject: string): TemplateDefinition {
+  return { subject, body: { root: "html", elements: { html: { type: "Html", props: {}, children: [] } } } };
 }
 
 async function redeliver({ cell }: TestWorkspace, id: string): Promise<unknown> {
@@ -212,6 +218,76 @@ describe("sending a message once more", () => {
     await queryCell(workspace, `UPDATE templates SET key = 'hello'`);
     await redeliver(workspace, id);
     expect(await granted(workspace, id, 2)).toMatchObject({ channel: "email", template: { subject: "Hello" } });
+  });
+});
+
+describe("a message that failed for what can be mended", () => {
+  const MENDED = { key: "hello", name: "hello", definition: definitionOf("Mended") };
+
+  it("takes the template of now when it could not be rendered, and its own snapshot otherwise", async () => {
+    for (const [reason, subject] of [
+      ["render_failed", "Mended"],
+      ["rejected", "Hello"],
+    ] as const) {
+      const { workspace, id } = await aMessage([MAIL, REST]);
+      await attempted(workspace, id, 1, { outcome: "failed", reason, code: "x" });
+      await (workspace.cell as unknown as WorkspaceCalls).editTemplate(OPERATOR, "hello", MENDED);
+      await redeliver(workspace, id);
+      expect(await granted(workspace, id, 2)).toMatchObject({ template: { subject } });
+    }
+  });
+
+  it("is refused while its address is disabled, and sent once that is enabled", async () => {
+    const { workspace, id } = await aMessage([HOOK, REST]);
+    await attempted(workspace, id, 1, { outcome: "failed", reason: "endpoint_disabled", code: "410" });
+    expect(await redeliver(workspace, id)).toEqual({
+      ok: false,
+      error: { code: "not_redeliverable", reason: "endpoint_disabled" },
+    });
+    await workspace.cell.enableEndpoint(OPERATOR, HOOK.url);
+    expect(await redeliver(workspace, id)).toMatchObject({ ok: true });
+    expect(await granted(workspace, id, 2)).toMatchObject({ url: HOOK.url });
+  });
+});
+
+describe("what a message was made of", () => {
+  const LATER_MS = 91 * DAY_MS;
+
+  async function requestsIn(workspace: TestWorkspace): Promise<unknown[]> {
+    return await queryCell(workspace, `SELECT request = 'null' AS gone, kept FROM deliveries ORDER BY id`);
+  }
+
+  it("is forgotten with the events of its age, and how it went stays known", async () => {
+    const { workspace, id } = await aMessage([HOOK]);
+    await attempted(workspace, id, 1, REFUSED);
+    await pass(workspace, 80 * DAY_MS);
+    expect(await requestsIn(workspace)).toMatchObject([{ gone: 0 }]);
+    await pass(workspace, LATER_MS - 80 * DAY_MS);
+    expect(await requestsIn(workspace)).toEqual([{ gone: 1, kept: null }]);
+    expect(await messageOf(workspace)).toMatchObject({ status: "failed", target: HOOK.url });
+    expect(await redeliver(workspace, id)).toEqual(NOT_KEPT);
+  });
+
+  it("is forgotten in its parts too, where it is larger than a row", async () => {
+    const dataJson = JSON.stringify({ text: "x".repeat(700_000) });
+    const { workspace, id } = await aMessage([HOOK], { event: { dataJson } });
+    await attempted(workspace, id, 1, REFUSED);
+    await pass(workspace, LATER_MS);
+    expect(await queryCell(workspace, `SELECT * FROM text_parts WHERE owner = 'delivery'`)).toEqual([]);
+  });
+
+  it("waits for a message that is still to be sent, and is forgotten when that is settled", async () => {
+    const { workspace } = await aRunOf([HOOK, { ...HOOK, id: "two" }]);
+    const [first = "", second = ""] = (await messagesOf(workspace)).map(({ id }) => id);
+    await attempted(workspace, second, 1, REFUSED);
+    await pass(workspace, LATER_MS);
+    expect(await requestsIn(workspace)).toMatchObject([{ gone: 0 }, { gone: 0 }]);
+    await attempted(workspace, first, 1, REFUSED);
+    await pass(workspace, 2 * 3_600_000);
+    expect(await requestsIn(workspace)).toEqual([
+      { gone: 1, kept: null },
+      { gone: 1, kept: null },
+    ]);
   });
 });
 

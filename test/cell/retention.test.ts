@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as health from "../../src/d1/health.ts";
+import type { ForgottenMessages } from "../../src/cell/forgotten-messages.ts";
 import { type KeyLedger, MIN_RETENTION_MS } from "../../src/cell/key-ledger.ts";
 import type { RejectedEvents } from "../../src/cell/rejected-events.ts";
 import { RetentionLane } from "../../src/cell/retention-lane.ts";
@@ -88,6 +89,7 @@ describe("a database past its bound", () => {
     db: env.DB,
     ledger: { rotate: () => undefined } as unknown as KeyLedger,
     rejected: { forget: () => undefined } as unknown as RejectedEvents,
+    messages: { forgetBefore: () => false } as unknown as ForgottenMessages,
     transaction: (run: () => void) => run(),
   };
 

@@ -138,3 +138,21 @@ describe("every component with hostile values", () => {
     }
   });
 });
+
+describe("Markdown that would be far more HTML than text", () => {
+  const style = { color: "red", fontFamily: "x".repeat(290), backgroundImage: "linear-gradient(red, blue)" };
+
+  it.each([
+    ["cells", `a|b\n-|-\n${"|\n".repeat(16_000)}`, {}],
+    ["items without a style", "- a\n".repeat(8_000), {}],
+    ["items with a long one", "- a\n".repeat(8_000), { li: style }],
+  ])("is refused before it is drawn: %s", async (_, content, markdownCustomStyles) => {
+    const elements = {
+      list: { type: "Section", repeat: { statePath: "/event/items" }, children: ["one"] },
+      one: { type: "Markdown", props: { content: { $state: "/event/content" }, markdownCustomStyles } },
+    };
+    const state = { event: { items: Array<number>(10).fill(0), content }, profile: {}, journey: {} };
+    const result = await renderEmail(aDefinition({}, elements), state);
+    expect(result).toEqual({ ok: false, error: { message: "The e-mail would have more than 524288 bytes of HTML." } });
+  });
+});

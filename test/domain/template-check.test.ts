@@ -244,6 +244,11 @@ describe("an expression", () => {
     expect(propPaths("Text", { text: choice(17) })).toHaveLength(1);
   });
 
+  // Looking for the end of each place anew needs minutes for it, and fails by the suite's own limit.
+  it("is told a place without an end, however many begin", () => {
+    expect(propPaths("Text", { text: { $template: "${".repeat(400_000) } })).toEqual(["props.text.$template"]);
+  });
+
   it("reads the item below an element that repeats, at any depth, and nowhere else", () => {
     expect(pathsOf(aDefinition({}, REPEATED))).toEqual([]);
     const own = { ...REPEATED, list: { ...REPEATED.list, visible: { $item: "name" } } };
@@ -288,4 +293,9 @@ describe("what an element repeats, and when it is shown", () => {
       pathsOf(aDefinitionOf("Section", {}, { visible, repeat: { statePath: "/event/items", key: "id" } })),
     ).toEqual([]);
   });
+});
+
+it("an element that holds more others than a call takes arguments is checked as any other", () => {
+  const children = Array<string>(200_000).fill("name");
+  expect(pathsOf(aDefinition({}, { main: { type: "Section", children }, name: { type: "Hr" } }))).toEqual([]);
 });

@@ -261,6 +261,64 @@ describe("an e-mail that is too large", () => {
     expect(resolveTemplate(aDefinition({}, LIST(reads)), state("x"))).toMatchObject({ ok: false });
   });
 
+  it.each([
+    ["its written styles", { style: Object.fromEntries(["a", "b", "c", "d", "e"].map((n) => [n, "x".repeat(290)])) }],
+    ["styles that were read", { style: { $state: "/event/style" } }],
+  ])("is refused by %s, as often as they are drawn", (_, props) => {
+    const style = Object.fromEntries(["a", "b", "c", "d", "e"].map((name) => [name, "x".repeat(290)]));
+    const list = LIST("x", { props: { text: "x", ...props } });
+    const result = resolveTemplate(aDefinition({}, list), {
+      event: { items: Array(400).fill(0), style },
+      profile: {},
+      journey: {},
+    });
+    expect(result).toEqual({ ok: false, error: expect.stringContaining("characters") });
+  });
+
+  it.each<[string, Record<string, Json>, Json]>([
+    ["hidden elements", { visible: false }, {}],
+    ["pictures that cannot be shown", { type: "Image", props: { src: { $index: true } } }, {}],
+  ])("is refused by %s, which take their time too", (_, over, event) => {
+    const list = { ...LIST("x", over), list: { type: "Section", repeat: { statePath: "/event/items" } } };
+    const children = Array<string>(300).fill("name");
+    const definition = aDefinition({}, { ...list, list: { ...list.list, children } });
+    const items = Array(400).fill(0);
+    expect(
+      resolveTemplate(definition, { event: { ...(event as JsonObject), items }, profile: {}, journey: {} }),
+    ).toEqual({ ok: false, error: expect.stringContaining("20000") });
+  });
+
+  it.each<[string, Json, number]>([
+    ["literal conditions", { $or: [...Array<boolean>(150).fill(false), true] }, 400],
+    ["comparisons of long lists", { $state: "/event/list", eq: { $state: "/event/same" } }, 40],
+    ["comparisons with long lists", { $item: "", in: Array(40_000).fill(1) }, 40],
+    ["searches in long lists", { $state: "/event/list", contains: 1 }, 40],
+    ["searches of long texts in long texts", { $state: "/event/text", contains: { $state: "/event/part" } }, 40],
+  ])("is refused by %s, as often as they are evaluated", (_, visible, count) => {
+    const long = (): number[] => Array<number>(40_000).fill(0);
+    const event = {
+      items: Array<number>(count).fill(0),
+      list: long(),
+      same: long(),
+      text: "a".repeat(32_000),
+      part: `${"a".repeat(8_000)}b${"a".repeat(8_000)}`,
+    };
+    const result = resolveTemplate(aDefinition({}, LIST("x", { visible })), { event, profile: {}, journey: {} });
+    expect(result).toEqual({ ok: false, error: expect.stringContaining("20000") });
+  });
+
+  it("is not refused for comparing short values often", () => {
+    const visible = {
+      $and: [
+        { $item: "", in: ["a", "b", "c"] },
+        { $state: "/event/tags", contains: "new" },
+      ],
+    };
+    const event = { items: Array(490).fill("a"), tags: [...Array(50).fill("old"), "new"] };
+    const result = resolveTemplate(aDefinition({}, LIST("x", { visible })), { event, profile: {}, journey: {} });
+    expect(result.ok).toBe(true);
+  });
+
   it("is not refused just below", () => {
     expect(resolveTemplate(aDefinition({}, LIST({ $item: "" })), state("x".repeat(600)))).toMatchObject({ ok: true });
   });

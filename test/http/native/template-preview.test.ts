@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { renderEmail } from "../../../src/delivery/render.ts";
-import { issuesIn } from "../../support/api.ts";
+import { issuesIn, keyOf, post } from "../../support/api.ts";
 import { aDefinition, aDefinitionOf } from "../../support/template-definitions.ts";
 import { anId, aWorkspace, track, type TestWorkspace } from "../../support/workspace.ts";
 import { create, preview, put } from "./template-calls.ts";
@@ -91,6 +91,23 @@ describe("POST /api/v1/templates/{key}/preview", () => {
     const { eventId } = await anEvent(workspace, { redactedDataPaths: ["/event/url"] });
     const answer = await preview(workspace, { eventId });
     expect([answer.body.missingPaths, answer.text.includes("pay.example")]).toEqual([["/event/url"], false]);
+  });
+
+  it("sees neither data nor person of an event whose person was erased", async () => {
+    const workspace = await withTemplate();
+    const { eventId, profileId } = await anEvent(workspace);
+    expect((await post(keyOf(workspace.apiKey), `/api/v1/profiles/${profileId}/erase`)).status).toBeLessThan(300);
+    const answer = await preview(workspace, { eventId });
+    expect([answer.status, answer.body?.subject]).toEqual([200, "Order"]);
+    expect(answer.text).not.toMatch(/ord_1|alex/i);
+    expect((await preview(workspace, { profileId })).status).toBe(404);
+  });
+
+  it("sees neither event nor person of another workspace", async () => {
+    const { eventId, profileId } = await anEvent(await aWorkspace());
+    const stranger = await withTemplate();
+    expect((await preview(stranger, { eventId })).status).toBe(404);
+    expect((await preview(stranger, { profileId })).status).toBe(404);
   });
 
   it("lists missing paths once each, in order, and sends nothing in their place", async () => {
