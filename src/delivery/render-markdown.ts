@@ -51,7 +51,7 @@ export class MarkdownPen {
   /** Draws a `Markdown` element whose props are resolved. @throws TooMuchMarkdown */
   draw({ content, markdownContainerStyles, markdownCustomStyles = {} }: MarkdownProps): ReactElement {
     const draw = new Draw(markdownCustomStyles, (bytes) => {
-      this.#bytes -= 0;
+      this.#bytes -= bytes;
       if (this.#bytes < 0) throw new TooMuchMarkdown();
     });
     return createElement("div", { style: markdownContainerStyles }, draw.blocks(parseMarkdown(content)));

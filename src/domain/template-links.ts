@@ -21,8 +21,8 @@ export function safeImageSource(text: string): string | null {
 }
 
 function safeUrl(text: string, protocols: readonly string[]): string | null {
-  const trimmed = text.replaceAll(/^ +| +$/g, "");
-  if (trimmed === "" || CONTROL.test(trimmed) || !trimmed.isWellFormed()) return null;
+  if (CONTROL.test(text) || !text.isWellFormed()) return null;
+  const trimmed = text.trim();
   let url: URL;
   try {
     url = new URL(trimmed);

@@ -4,6 +4,7 @@ import type { RenderedEmail } from "../../src/domain/rendered-email.ts";
 import { COMPONENTS, type PropKind } from "../../src/domain/template-components.ts";
 import type { TemplateDefinition } from "../../src/domain/template.ts";
 import { renderEmail } from "../../src/delivery/render.ts";
+import { MarkdownPen, TooMuchMarkdown } from "../../src/delivery/render-markdown.ts";
 import { expectSafe, NO_VALUE } from "../support/email-safety.ts";
 import { HOSTILE_STYLES, HOSTILE_TEXTS, HOSTILE_URLS } from "../support/hostile-values.ts";
 import { textsOf } from "../support/html-walk.ts";
@@ -143,16 +144,28 @@ describe("Markdown that would be far more HTML than text", () => {
   const style = { color: "red", fontFamily: "x".repeat(290), backgroundImage: "linear-gradient(red, blue)" };
 
   it.each([
-    ["cells", `a|b\n-|-\n${"|\n".repeat(16_000)}`, {}],
-    ["items without a style", "- a\n".repeat(8_000), {}],
-    ["items with a long one", "- a\n".repeat(8_000), { li: style }],
-  ])("is refused before it is drawn: %s", async (_, content, markdownCustomStyles) => {
+    ["cells", `a|b\n-|-\n${"|\n".repeat(1_000)}`, {}],
+    ["items without a style", "- a\n".repeat(1_000), {}],
+    ["items with a long one", "- a\n".repeat(30), { li: style }],
+    ["breaks", "a  \n".repeat(2_000), {}],
+  ])("is refused while it is drawn: %s", (_, source, markdownCustomStyles) => {
+    const content = { source, values: [] };
+    expect(() => new MarkdownPen(8_192).draw({ content, markdownCustomStyles })).toThrow(TooMuchMarkdown);
+  });
+
+  it("is counted over all of an e-mail, as HTML that is too large", async () => {
     const elements = {
       list: { type: "Section", repeat: { statePath: "/event/items" }, children: ["one"] },
-      one: { type: "Markdown", props: { content: { $state: "/event/content" }, markdownCustomStyles } },
+      one: { type: "Markdown", props: { content: { $state: "/event/content" } } },
     };
-    const state = { event: { items: Array<number>(10).fill(0), content }, profile: {}, journey: {} };
-    const result = await renderEmail(aDefinition({}, elements), state);
+    const event = { items: Array<number>(10).fill(0), content: "- a\n".repeat(8_000) };
+    const result = await renderEmail(aDefinition({}, elements), { event, profile: {}, journey: {} });
     expect(result).toEqual({ ok: false, error: { message: "The e-mail would have more than 524288 bytes of HTML." } });
+  });
+
+  it("does not lose what it may still say: what is counted is never more than the HTML there is", async () => {
+    const source = "# a\n\n*b* **c** `d` ~~e~~  \nf\n\n- g\n  1. h\n\n> i\n\n***\n\na|b\n-|-\nc|d\n";
+    const email = await rendered(aDefinition({}, { main: { type: "Markdown", props: { content: source } } }), {});
+    expect(() => new MarkdownPen(email.html.length).draw({ content: { source, values: [] } })).not.toThrow();
   });
 });

@@ -108,7 +108,7 @@ export const HOSTILE_STYLES: readonly unknown[] = [
   'url("https://evil.example/a.png")}body{display:none',
   "u\\72l(javascript:alert(1))",
   "expression(alert(1))",
-  "\uff45\uff58\uff50\uff52\uff45\uff53\uff53\uff49\uff4f\uff4e(alert(1))",
+  "\uff45\uff58\uff50\uff52\uff45\uff53\uff53\uff49\uff4f\uff4e(1)",
   "exp/**/ression(alert(1))",
   "EXPRESSION(alert(1))",
   "image-set(url(https://evil.example/a.png) 1x)",
