@@ -45,7 +45,7 @@ export class RetentionLane implements Lane {
   }
 
   async run(deadline: number): Promise<void> {
-    const { db, ledger, rejected, messages, transaction, cleanedUp } = this.#parts;
+    const { db, ledger, rejected, transaction, cleanedUp } = this.#parts;
     const workspace = this.#parts.workspace();
     if (workspace === null) return;
     const { id, ledgerRetentionMs, eventRetentionMs } = workspace;
@@ -54,14 +54,10 @@ export class RetentionLane implements Lane {
     const { bytes } = await readModelHealth(db, [id]);
     const cut = cutFor(bytes, workspace);
     const keptMs = Math.max(DAY_MS, eventRetentionMs - cut.eventCutMs);
-    let more = true;
-    while (more) {
+    while (this.#forgetMessages(Date.now() - keptMs)) {
       if (Date.now() >= deadline) return;
-      transaction(() => {
-        more = messages.forgetBefore(Date.now() - keptMs, FORGET_MESSAGES);
-      });
       // Lets requests in.
-      if (more) await scheduler.wait(0);
+      await scheduler.wait(0);
     }
     for (;;) {
       if (Date.now() >= deadline) return;
@@ -74,6 +70,16 @@ export class RetentionLane implements Lane {
       if (deleted < DELETE_PARTS) break;
     }
     transaction(() => cleanedUp(Date.now(), cut));
+  }
+
+  /** @returns whether there may be more to forget */
+  #forgetMessages(before: number): boolean {
+    const { messages, transaction } = this.#parts;
+    let more = false;
+    transaction(() => {
+      more = messages.forgetBefore(before, FORGET_MESSAGES);
+    });
+    return more;
   }
 }
 
