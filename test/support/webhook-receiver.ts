@@ -7,8 +7,6 @@ export interface ReceivedWebhook {
   headers: IncomingHttpHeaders;
   /** As it came: what is signed are its bytes. */
   body: string;
-  /** Unix milliseconds. */
-  at: number;
 }
 
 export interface WebhookReceiver {
@@ -28,7 +26,7 @@ export async function startWebhookReceiver(
   const received: ReceivedWebhook[] = [];
   const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { headers } = request;
-    const webhook = { id: String(headers["webhook-id"]), headers, body: await text(request), at: Date.now() };
+    const webhook = { id: String(headers["webhook-id"]), headers, body: await text(request) };
     received.push(webhook);
     await answer(response, webhook);
   };
