@@ -27,16 +27,24 @@ const leftOut = Object.entries(alias as Record<string, string>).map(([find, file
   return { find, replacement: resolve(file) };
 });
 
+/**
+ * How long a test may take, unless it says otherwise: fifteen times what the slowest needs on an idle machine, and more.
+ * In `domain` not much more: some tests are there for what works through its input again and again, and would take minutes.
+ */
+const LIMIT_MS = { domain: 10_000, workers: 60_000 };
+
 const d1Migrations = await readD1Migrations("migrations");
 
 export default defineConfig({
   test: {
     teardownTimeout: 30_000,
+    globalSetup: ["./test/support/temp-folder.ts"],
     projects: [
       {
         test: {
           name: "domain",
           environment: "node",
+          testTimeout: LIMIT_MS.domain,
           include: ["test/{domain,crypto,delivery}/**/*.test.ts"],
           sequence: { groupOrder: 1 },
         },
@@ -56,8 +64,10 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["test/{cell,d1,http}/**/*.test.ts"],
-          setupFiles: ["./test/support/apply-d1-migrations.ts"],
+          setupFiles: ["./test/support/apply-d1-migrations.ts", "./test/support/stopped-clock.ts"],
           provide: { d1Migrations },
+          testTimeout: LIMIT_MS.workers,
+          hookTimeout: LIMIT_MS.workers,
           sequence: { groupOrder: 2 },
         },
       },

@@ -15,7 +15,18 @@ export type WorkspaceCalls = Pick<WorkspaceCell, keyof WorkspaceCell>;
 /** The object cannot take more now, or could not be reached: nothing is half-written, and trying later is right. */
 export class CellUnavailable extends Error {
   override readonly name = "CellUnavailable";
+  readonly why: "overloaded" | "unreachable" | "full";
+
+  constructor(why: CellUnavailable["why"], options: ErrorOptions) {
+    super(why, options);
+    this.why = why;
+  }
 }
+
+/** How the platform words a fault of its own, whatever it was: a commit that failed, a machine that went away. */
+const PLATFORMS_OWN = "internal error; reference = ";
+/** What SQLite says, within the platform's words, when an object's storage or the disk below it takes no more. */
+const FULL = "SQLITE_FULL";
 
 /** What the platform marks its exceptions with. */
 interface PlatformFault {
@@ -27,7 +38,7 @@ interface PlatformFault {
  * Calls a workspace's cell.
  *
  * @param repeatable  whether doing it twice is the same as doing it once; most calls say what should be, or have a key
- * @throws CellUnavailable when it is overloaded, or still failing after two more tries
+ * @throws CellUnavailable when it is overloaded or its storage is full, or still failing after two more tries
  */
 export async function callCell<T>(
   env: Pick<Env, "WORKSPACE_CELL">,
@@ -59,8 +70,10 @@ async function retrying<T>(attempt: () => Promise<T>, maxRetries: number): Promi
       return await attempt();
     } catch (error) {
       const { retryable, overloaded } = error as PlatformFault;
+      const message = error instanceof Error ? error.message : "";
+      if (message.includes(FULL)) throw new CellUnavailable("full", { cause: error });
       if (overloaded === true) throw new CellUnavailable("overloaded", { cause: error });
-      if (retryable !== true) throw error;
+      if (retryable !== true && !message.startsWith(PLATFORMS_OWN)) throw error;
       if (retries === maxRetries) throw new CellUnavailable("unreachable", { cause: error });
     }
   }

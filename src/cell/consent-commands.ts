@@ -9,6 +9,7 @@ import { err, ok, type Result } from "../domain/result.ts";
 import type { ReturnedEmail } from "../domain/returned-email.ts";
 import type { DeliverySuppression, KnownProfile, SuppressionEntry } from "../domain/suppression.ts";
 import type { DeliveryRequest } from "../domain/steps/step-runtime.ts";
+import type { ErasureStore } from "./erasure-store.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import { listedAs, type Suppressions } from "./suppressions.ts";
 
@@ -58,15 +59,22 @@ export function unsuppressPerson(parts: ConsentParts, id: string): Result<KnownP
 
 /**
  * Ends what the person behind a message is sent, at the address it went to and at every other of theirs. Of somebody
- * erased nothing is left that could be ended.
+ * erased digests of those are left, and it holds by them.
  *
  * @returns whether there is such a message
  */
-export function unsubscribe(parts: ConsentParts, deliveryId: string, now: number): boolean {
+export function unsubscribe(
+  parts: ConsentParts & { erasures: Pick<ErasureStore, "digestsOf"> },
+  deliveryId: string,
+  now: number,
+): boolean {
   const message = messageOf(parts.sql, deliveryId);
   if (message === null) return false;
-  const live = message.profileId === null ? null : parts.profiles.findLive(message.profileId);
-  if (live === null) return true;
+  const live = parts.profiles.findLive(message.profileId);
+  if (live === null) {
+    parts.suppressions.putErased(parts.erasures.digestsOf(message.profileId), "unsubscribe", now);
+    return true;
+  }
   const emails = new Set(live.identities.emails);
   if (message.to !== null) emails.add(message.to);
   putForPerson(parts, live, [...emails], { reason: "unsubscribe", diagnosticCode: null }, now);
@@ -89,7 +97,7 @@ export function noteReturned(parts: ConsentParts, returned: ReturnedEmail, now: 
     return true;
   }
   const reason = kind === "complaint" ? "complaint" : "bounce";
-  const live = message.profileId === null ? null : parts.profiles.findLive(message.profileId);
+  const live = parts.profiles.findLive(message.profileId);
   const isTheirs = live?.identities.emails.includes(email) === true;
   if (isTheirs && reason === "complaint") {
     putForPerson(parts, live, live.identities.emails, { reason, diagnosticCode }, now);
@@ -144,7 +152,8 @@ function putForPerson(
 }
 
 interface KnownMessage {
-  profileId: string | null;
+  /** Whose its run is: after a merge was undone, not who it was asked for in the name of. */
+  profileId: string;
   /** Where it was to go, lower-cased. */
   to: string | null;
   /** Where it goes, or went, lower-cased: somewhere else when its workspace redirects; `null` after an erasure. */
@@ -154,8 +163,9 @@ interface KnownMessage {
 /** Whose a message is, and where it goes; `null` = there is no such message. */
 function messageOf(sql: SqlStorage, deliveryId: string): KnownMessage | null {
   const row = sql
-    .exec<{ profile_id: string | null; request: string; target: string | null }>(
-      `SELECT profile_id, request, target FROM deliveries WHERE id = ?`,
+    .exec<{ profile_id: string; request: string; target: string | null }>(
+      `SELECT e.profile_id, d.request, d.target
+       FROM deliveries d JOIN enrollments e ON e.id = d.enrollment_id WHERE d.id = ?`,
       deliveryId,
     )
     .toArray()[0];

@@ -10,10 +10,11 @@ export class DeliveryAttempts {
   }
 
   /** Writes down how an attempt ended, or how it ended after all. */
-  put(deliveryId: string, attempt: number, { at, outcome, code, message, durationMs }: DeliveryAttempt): void {
+  put(deliveryId: string, attempt: number, attempted: DeliveryAttempt): void {
+    const { at, outcome, code, message, durationMs, target } = attempted;
     this.#sql.exec(
-      `INSERT INTO delivery_attempts (delivery_id, attempt, at, outcome, code, message, duration_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO delivery_attempts (delivery_id, attempt, at, outcome, code, message, duration_ms, target)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET outcome = excluded.outcome, code = excluded.code, message = excluded.message,
          duration_ms = excluded.duration_ms`,
       deliveryId,
@@ -23,6 +24,7 @@ export class DeliveryAttempts {
       code,
       message,
       durationMs,
+      target,
     );
   }
 
@@ -36,10 +38,10 @@ export class DeliveryAttempts {
     return [...found][0]?.outcome ?? null;
   }
 
-  /** Takes out what receivers said: it may name the person. */
+  /** Takes out whom they were addressed to, and what receivers said: it may name the person. */
   erase(deliveryIds: readonly string[]): void {
     this.#sql.exec(
-      `UPDATE delivery_attempts SET message = NULL WHERE delivery_id IN (SELECT value FROM json_each(?))`,
+      `UPDATE delivery_attempts SET message = NULL, target = NULL WHERE delivery_id IN (SELECT value FROM json_each(?))`,
       JSON.stringify(deliveryIds),
     );
   }

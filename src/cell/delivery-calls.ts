@@ -1,6 +1,6 @@
 // What is asked of a cell about messages: by who sends them, and by who looks after templates, consent and endpoints.
 import type { UnsubscribeToken } from "../crypto/unsubscribe-token.ts";
-import type { Claim, SendReport } from "../domain/delivery.ts";
+import type { Claim, EndedAttempt, MessageAttempt } from "../domain/delivery.ts";
 import type { ListPage } from "../domain/list-page.ts";
 import { ok } from "../domain/result.ts";
 import type { ReturnedEmail } from "../domain/returned-email.ts";
@@ -18,6 +18,7 @@ import {
   unsubscribe,
   unsuppressPerson,
 } from "./consent-commands.ts";
+import { claimAll, reportAll } from "./delivery-batches.ts";
 import type { ToldDelivery } from "./delivery-rows.ts";
 import type { DisabledEndpoint } from "./disabled-endpoints.ts";
 import { deliveriesOf } from "./person-export.ts";
@@ -26,18 +27,26 @@ import type { WebhookSecretsView } from "./webhook-secrets.ts";
 import { listedAs } from "./suppressions.ts";
 
 export abstract class DeliveryCalls extends CellBase {
-  /** Hands a message out to who sends it, once an attempt; asked by nobody from outside, like {@link reportDelivery}. */
-  async claimDelivery(id: string, attempt: number): Promise<Claim> {
-    const claim = this.parts.deliveryDesk.claim(id, attempt, Date.now());
-    if (claim.kind === "granted") this.lanes.arm(Date.now());
+  /**
+   * Hands messages out to who sends them, each once an attempt; asked by nobody from outside, like
+   * {@link reportDeliveries}.
+   *
+   * @returns an answer for each, from the first on, as many as it may hold
+   */
+  async claimDeliveries(asked: MessageAttempt[]): Promise<Claim[]> {
+    const claims = claimAll(this.parts.deliveryDesk, asked, Date.now());
+    if (claims.every(({ kind }) => kind === "granted")) this.lanes.arm(Date.now());
     else this.wakeFlush();
-    return claim;
+    return claims;
   }
 
-  /** Takes down how an attempt to send a message went. */
-  async reportDelivery(id: string, attempt: number, report: SendReport): Promise<void> {
-    this.parts.deliveryDesk.report(id, attempt, report, Date.now());
-    this.wakeFlush();
+  /** Takes down how attempts to send messages went. */
+  async reportDeliveries(ended: EndedAttempt[]): Promise<void> {
+    try {
+      reportAll(this.parts.deliveryDesk, ended, Date.now());
+    } finally {
+      this.wakeFlush();
+    }
   }
 
   /** Makes a message that failed pending once more. @returns it as it is then */

@@ -41,6 +41,8 @@ const FAULT: SendReport = {
 /** What a message cannot be sent without; once it is there, the message can be sent again. */
 type Lacking = Pick<SendReport, "reason" | "code" | "message">;
 
+type Address = Pick<Extract<Consent, { kind: "send" }>, "to" | "redirected">;
+
 const NO_TEMPLATE: Lacking = { reason: "render_failed", code: "no_template", message: null };
 const NO_PUBLIC_URL: Lacking = {
   reason: "rejected",
@@ -113,6 +115,7 @@ export class DeliveryDesk {
       code: null,
       message: null,
       durationMs: null,
+      target: delivery.target,
     });
     this.#tryAgain(delivery, task, { lost: true, retryAfterMs: null }, now);
   }
@@ -197,7 +200,7 @@ export class DeliveryDesk {
       return DROPPED;
     }
     const attempt = task.attempt + 1;
-    const made = this.#jobOf(message, attempt, to, now);
+    const made = this.#jobOf(message, attempt, { to, redirected }, now);
     work.claim(task, host, now + LEASE_MS);
     this.#deliveries.direct(delivery, to, redirected ? "redirected" : null);
     if ("channel" in made) return { kind: "granted", job: made };
@@ -206,7 +209,7 @@ export class DeliveryDesk {
   }
 
   /** @returns what it cannot be sent without, if that is missing */
-  #jobOf(message: Message, attempt: number, to: string, now: number): DeliveryJob | Lacking {
+  #jobOf(message: Message, attempt: number, address: Address, now: number): DeliveryJob | Lacking {
     const { jobs, consent, secrets, defaultFrom } = this.#parts;
     const { delivery, request } = message;
     if (request.channel === "webhook") return jobs.webhook({ ...message, request }, attempt, secrets.forSigning(now));
@@ -214,7 +217,8 @@ export class DeliveryDesk {
     if (template === null) return NO_TEMPLATE;
     const unsubscribeUrl = request.transactional ? null : consent.unsubscribeUrl(delivery.id);
     if (unsubscribeUrl === null && !request.transactional) return NO_PUBLIC_URL;
-    return jobs.email({ ...message, request }, { attempt, template, to, defaultFrom: defaultFrom(), unsubscribeUrl });
+    const particulars = { ...address, attempt, template, defaultFrom: defaultFrom(), unsubscribeUrl };
+    return jobs.email({ ...message, request }, particulars);
   }
 
   #report(deliveryId: string, attempt: number, report: SendReport, now: number): void {
@@ -227,11 +231,14 @@ export class DeliveryDesk {
       !isAtHand && (this.#wasLost(delivery, attempt) ? report.outcome === "sent" : isLast(delivery, attempt));
     if (!isAtHand && !isLate) return;
     const { outcome, code, message, durationMs, providerId } = report;
-    this.#deliveries.log.put(deliveryId, attempt, { at: now, outcome, code, message, durationMs });
+    // Since this attempt was handed out another one may have been, to somebody else.
+    const { target, redirected } = report.sentTo ?? { ...delivery, redirected: redirectionOf(delivery) !== null };
+    this.#deliveries.log.put(deliveryId, attempt, { at: now, outcome, code, message, durationMs, target });
     if (delivery.status !== "pending") return this.#deliveries.attempted(deliveryId, attempt);
     switch (outcome) {
       case "sent": {
-        const reason = redirectionOf(delivery);
+        const reason = redirected ? "redirected" : null;
+        this.#deliveries.direct(delivery, target, reason);
         const sent: DeliveryOutcome = { status: "sent", ...(reason && { reason }) };
         return this.#settle(delivery, sent, { attempts: attempt, providerId }, now);
       }
@@ -299,7 +306,9 @@ function redirectionOf({ reason }: Delivery): "redirected" | null {
 
 /** Whose room a message takes up. */
 function hostOf(request: Message["request"]): string {
-  return request.channel === "email" ? EMAIL_HOST : new URL(request.url).host;
+  if (request.channel === "email") return EMAIL_HOST;
+  // An address that is none may stand in a journey from before addresses were checked: its sender refuses it.
+  return URL.parse(request.url)?.host ?? "";
 }
 
 function nameOf(error: unknown): string {

@@ -31,6 +31,7 @@ export interface EmailParticulars {
   attempt: number;
   template: TemplateDefinition;
   to: string;
+  redirected: boolean;
   defaultFrom: string | null;
   unsubscribeUrl: string | null;
 }

@@ -35,6 +35,7 @@ type StoredAttempt = {
   code: string | null;
   message: string | null;
   duration_ms: number | null;
+  target: string | null;
 };
 
 const COLUMNS = `d.id, d.channel, d.status, d.reason, d.attempts, d.next_attempt_at, d.profile_id, d.enrollment_id,
@@ -123,6 +124,6 @@ function rowOf({ id, next_attempt_at, created_at, settled_at, ...same }: StoredR
   };
 }
 
-function attemptOf({ at, outcome, code, message, duration_ms }: StoredAttempt): DeliveryAttempt {
-  return { at, outcome, code, message, durationMs: duration_ms };
+function attemptOf({ at, outcome, code, message, duration_ms, target }: StoredAttempt): DeliveryAttempt {
+  return { at, outcome, code, message, durationMs: duration_ms, target };
 }

@@ -1,6 +1,8 @@
 // What is left to do about messages: one row a message that is not settled. Where it stands, and when somebody has to
-// look at it next. Room at a host is counted here from the rows themselves, so nothing has to be put right after a crash.
-// Every call runs inside a transaction, but for those that only read.
+// look at it next. Room at a host is counted from the rows themselves, so nothing has to be put right after a crash;
+// delivery-tally.ts remembers it, and hears of every change from here. Every call runs inside a transaction, but for
+// those that only read.
+import { DeliveryTally, type Place, type TimedState } from "./delivery-tally.ts";
 
 /** How long a message in the queue, or with whoever sends it, is left alone before it is taken for lost. */
 export const LEASE_MS = 30_000;
@@ -42,11 +44,11 @@ type StoredTask = {
 
 export class DeliveryWork {
   readonly #sql: SqlStorage;
-  /** `undefined` = to be read again. */
-  #nextAt: number | null | undefined;
+  readonly #tally: DeliveryTally;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.#tally = new DeliveryTally(sql);
   }
 
   find(deliveryId: string): DeliveryTask | null {
@@ -54,15 +56,16 @@ export class DeliveryWork {
     return row === undefined ? null : taskOf(row);
   }
 
-  /** When somebody has to look next, Unix milliseconds; `null` = not by the clock. Kept in memory: every event asks. */
+  /** When somebody has to look next, Unix milliseconds; `null` = not by the clock. Every event asks: a look-up at most. */
   nextAt(): number | null {
-    if (this.#nextAt === undefined) {
-      const states: WorkState[] =
-        this.#queued() < REFILL_BELOW ? ["waiting", "queued", "claimed"] : ["queued", "claimed"];
-      const instants = states.map((state) => this.#firstOf(state)).filter((at) => at !== null);
-      this.#nextAt = instants.length === 0 ? null : Math.min(...instants);
+    const states: TimedState[] =
+      this.#tally.queued() < REFILL_BELOW ? ["waiting", "queued", "claimed"] : ["queued", "claimed"];
+    let next: number | null = null;
+    for (const state of states) {
+      const at = this.#tally.firstOf(state);
+      if (at !== null && (next === null || at < next)) next = at;
     }
-    return this.#nextAt;
+    return next;
   }
 
   /** Messages that were handed out and not heard of again, longest ago first. */
@@ -73,7 +76,7 @@ export class DeliveryWork {
   /** Messages that are to go into the queue, those first that were in it and got lost; no more than it has room for. */
   toQueue(now: number, limit: number): DeliveryTask[] {
     const again = this.#due("queued", now, limit);
-    const room = Math.min(limit - again.length, MAX_QUEUED - this.#queued());
+    const room = Math.min(limit - again.length, MAX_QUEUED - this.#tally.queued());
     return room <= 0 ? again : [...again, ...this.#due("waiting", now, room)];
   }
 
@@ -86,47 +89,46 @@ export class DeliveryWork {
       dueAt,
       attempt,
     );
-    this.#nextAt = undefined;
+    this.#tally.moved(null, { state: "waiting", dueAt, host: null });
   }
 
   /** Says of messages that they are in the queue; one that has been claimed or settled meanwhile stays as it is. */
   queued(tasks: readonly DeliveryTask[], until: number): void {
-    for (const { deliveryId, attempt, dueAt } of tasks) {
-      this.#sql.exec(
-        `UPDATE delivery_work SET state = 'queued', due_at = ?
-         WHERE delivery_id = ? AND attempt = ? AND due_at = ? AND state IN ('waiting', 'queued')`,
-        until,
-        deliveryId,
-        attempt,
-        dueAt,
-      );
-    }
-    this.#nextAt = undefined;
+    const stored = this.#sql.exec<{ delivery_id: string }>(
+      `UPDATE delivery_work SET state = 'queued', due_at = ?1 FROM json_each(?2) AS task
+       WHERE delivery_id = task.value ->> 'deliveryId' AND state = task.value ->> 'state'
+         AND attempt = task.value ->> 'attempt' AND due_at = task.value ->> 'dueAt'
+       RETURNING delivery_id`,
+      until,
+      JSON.stringify(tasks),
+    );
+    const changed = new Set(Array.from(stored, ({ delivery_id }) => delivery_id));
+    for (const task of tasks) if (changed.has(task.deliveryId)) this.#moved(task, { state: "queued", dueAt: until });
   }
 
   hasRoom(host: string): boolean {
-    return this.#claimedAt(host) < roomOf(host);
+    return this.#tally.claimedAt(host) < roomOf(host);
   }
 
   /** Hands a message out: its next attempt begins. */
-  claim({ deliveryId }: DeliveryTask, host: string, until: number): void {
+  claim(task: DeliveryTask, host: string, until: number): void {
     this.#sql.exec(
       `UPDATE delivery_work SET state = 'claimed', due_at = ?, host = ?, attempt = attempt + 1 WHERE delivery_id = ?`,
       until,
       host,
-      deliveryId,
+      task.deliveryId,
     );
-    this.#nextAt = undefined;
+    this.#moved(task, { state: "claimed", dueAt: until, host });
   }
 
   /** Puts a message aside until its host has room. */
-  park({ deliveryId }: DeliveryTask, host: string): void {
+  park(task: DeliveryTask, host: string): void {
     this.#sql.exec(
       `UPDATE delivery_work SET state = 'parked', due_at = NULL, host = ? WHERE delivery_id = ?`,
       host,
-      deliveryId,
+      task.deliveryId,
     );
-    this.#nextAt = undefined;
+    this.#moved(task, { state: "parked", dueAt: null, host });
   }
 
   /**
@@ -134,28 +136,29 @@ export class DeliveryWork {
    *
    * @param failures  what is known of it from now on
    */
-  postpone({ deliveryId, host }: DeliveryTask, until: number, failures: number, now: number): void {
+  postpone(task: DeliveryTask, until: number, failures: number, now: number): void {
     this.#sql.exec(
       `UPDATE delivery_work SET state = 'waiting', due_at = ?1, wanted_at = ?1, host = NULL, failures = ?2
        WHERE delivery_id = ?3`,
       until,
       failures,
-      deliveryId,
+      task.deliveryId,
     );
-    this.#nextAt = undefined;
-    if (host !== null) this.#letGoOn(host, now);
+    this.#moved(task, { state: "waiting", dueAt: until, host: null });
+    if (task.host !== null) this.#letGoOn(task.host, now);
   }
 
   /** Takes out what there is to do about messages; their room is somebody else's. */
   remove(deliveryIds: readonly string[], now: number): void {
-    const hosts = this.#sql
-      .exec<{ host: string | null }>(
-        `DELETE FROM delivery_work WHERE delivery_id IN (SELECT value FROM json_each(?)) RETURNING host`,
+    const removed = this.#sql
+      .exec<StoredTask>(
+        `DELETE FROM delivery_work WHERE delivery_id IN (SELECT value FROM json_each(?)) RETURNING *`,
         JSON.stringify(deliveryIds),
       )
-      .toArray();
-    this.#nextAt = undefined;
-    for (const { host } of hosts) if (host !== null) this.#letGoOn(host, now);
+      .toArray()
+      .map(taskOf);
+    for (const task of removed) this.#tally.moved(task, null);
+    for (const { host } of removed) if (host !== null) this.#letGoOn(host, now);
   }
 
   /** How many messages are not settled, and since when (Unix milliseconds) the first one waits for a sender. Reads all. */
@@ -171,7 +174,7 @@ export class DeliveryWork {
 
   /** Forgets what is kept in memory: after a transaction that was rolled back. */
   reload(): void {
-    this.#nextAt = undefined;
+    this.#tally.forget();
   }
 
   /**
@@ -179,33 +182,25 @@ export class DeliveryWork {
    * nobody there at all there is nobody either whose leaving would let others go on, so a whole host's room goes on.
    */
   #letGoOn(host: string, now: number): void {
-    this.#sql.exec(
-      `UPDATE delivery_work SET state = 'waiting', due_at = ?1, wanted_at = ?1 WHERE delivery_id IN (
-         SELECT delivery_id FROM delivery_work WHERE state = 'parked' AND host = ?2 ORDER BY delivery_id LIMIT ?3)`,
-      now,
-      host,
-      this.#claimedAt(host) === 0 ? roomOf(host) : 1,
-    );
+    if (!this.#tally.mayBeAwaited(host)) return;
+    const room = this.#tally.claimedAt(host) === 0 ? roomOf(host) : 1;
+    const released = this.#sql
+      .exec(
+        `UPDATE delivery_work SET state = 'waiting', due_at = ?1, wanted_at = ?1 WHERE delivery_id IN (
+           SELECT delivery_id FROM delivery_work WHERE state = 'parked' AND host = ?2 ORDER BY delivery_id LIMIT ?3)
+         RETURNING 1`,
+        now,
+        host,
+        room,
+      )
+      .toArray();
+    for (const _ of released)
+      this.#tally.moved({ state: "parked", dueAt: null, host }, { state: "waiting", dueAt: now, host });
+    if (released.length < room) this.#tally.awaitedByNone(host);
   }
 
-  #claimedAt(host: string): number {
-    return this.#count(`SELECT count(*) AS messages FROM delivery_work WHERE state = 'claimed' AND host = ?`, host);
-  }
-
-  #queued(): number {
-    return this.#count(`SELECT count(*) AS messages FROM delivery_work WHERE state = 'queued'`);
-  }
-
-  #count(sql: string, ...bindings: string[]): number {
-    return this.#sql.exec<{ messages: number }>(sql, ...bindings).one().messages;
-  }
-
-  #firstOf(state: WorkState): number | null {
-    const first = this.#sql.exec<{ due_at: number }>(
-      `SELECT due_at FROM delivery_work WHERE state = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1`,
-      state,
-    );
-    return [...first][0]?.due_at ?? null;
+  #moved(task: DeliveryTask, after: Pick<Place, "state" | "dueAt"> & Partial<Place>): void {
+    this.#tally.moved(task, { host: task.host, ...after });
   }
 
   #due(state: WorkState, now: number, limit: number): DeliveryTask[] {

@@ -109,6 +109,8 @@ export class EnrollmentCommands {
   migrate(id: string, request: MigrateRequest, now: number): Result<MigrationView, WaypostError> {
     const enrollment = this.#enrollments.find(id);
     if (enrollment === null) return err(NOT_FOUND);
+    // Its journey has ended, and the sweep of its runs has not come to it yet: nothing is begun for it any more.
+    if (enrollment.journeyStatus === "archived") return err({ code: "not_eligible", reason: "not_active" });
     const { version, stepId, dryRun } = request;
     const from = this.#plans.of(enrollment);
     const to = this.#plans.of({ journeyId: enrollment.journeyId, version });

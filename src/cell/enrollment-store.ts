@@ -170,9 +170,9 @@ export class EnrollmentStore {
 
   /** Lets a run go on that {@link endAsDuplicate} ended. */
   revive(enrollment: Enrollment, entry: TimelineEntry): void {
-    const at = Math.max(enrollment.run.at, Date.parse(entry.at));
+    const at = Date.parse(entry.at);
     const run: Run = { ...enrollment.run, status: "active", reason: null, endedAt: null, at };
-    this.#write(enrollment, run, [{ ...entry, at: new Date(at).toISOString() }]);
+    this.#write(enrollment, run, [entry]);
     this.timers.change(
       { enrollmentId: enrollment.id, journeyId: enrollment.journeyId },
       null,

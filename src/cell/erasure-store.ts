@@ -60,6 +60,19 @@ export class ErasureStore {
     return [...people.values()];
   }
 
+  /** Digests of what led to an erased person; `profileId` is any profile of theirs. None of who was not erased. */
+  digestsOf(profileId: string): Uint8Array[] {
+    if (!this.#any) return [];
+    return this.#sql
+      .exec<{ digest: ArrayBuffer }>(
+        `SELECT i.digest FROM erased_profiles p CROSS JOIN erased_identities i ON i.profile_id = p.profile_id
+         WHERE instr(p.family, ?) > 0`,
+        profileId,
+      )
+      .toArray()
+      .map(({ digest }) => new Uint8Array(digest));
+  }
+
   /** What D1 has to do next; `null` = nothing. */
   nextJob(): ErasureJob | null {
     const row = [

@@ -188,7 +188,7 @@ export class EventApplier {
     const receipt: Receipt = { journeys: entries, warnings: [...command.warnings, ...warnings] };
     const profileId = person?.profile.id ?? null;
     this.#outbox.putEvent(rowOf(eventId, command, profileId, receipt, now));
-    this.#counts.add(receipt);
+    this.#counts.add(command.source, receipt);
     this.#lastEventId = eventId;
     return { kind: "applied", profileId, matched: entries.length, enrolled, receipt };
   }

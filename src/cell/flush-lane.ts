@@ -88,11 +88,11 @@ export class FlushLane implements Lane {
   /** Sums what was accepted since the last time: it must not wait for D1. */
   #settleCounts(): void {
     const { counts, ledger, transaction, lastEventId } = this.#parts;
-    const events = counts.pendingEvents;
+    const { pendingEvents: events, pendingTriggers: triggers } = counts;
     if (events === 0) return;
     transaction(() => {
       counts.settle(lastEventId());
-      ledger.addToCount(events);
+      ledger.addToCount(events, triggers);
     });
     counts.settled();
   }

@@ -1,6 +1,6 @@
 // How often each journey was matched, entered and skipped. A counter row per event would be the dearest row of
 // all, so events are counted from their receipts when the flush comes by; reads add what is still pending.
-import type { Receipt, UserEventRow } from "../domain/event.ts";
+import type { EventSource, Receipt, UserEventRow } from "../domain/event.ts";
 import { unpackReceipt } from "../domain/receipt.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -15,6 +15,7 @@ export class JourneyCounts {
   readonly #outbox: Outbox;
   #pending = new Map<string, EntryCounts>();
   #pendingEvents = 0;
+  #pendingTriggers = 0;
 
   constructor(sql: SqlStorage, outbox: Outbox) {
     this.#sql = sql;
@@ -27,12 +28,18 @@ export class JourneyCounts {
     return this.#pendingEvents;
   }
 
+  /** Those of them that triggers made. */
+  get pendingTriggers(): number {
+    return this.#pendingTriggers;
+  }
+
   pendingOf(journeyId: string): EntryCounts {
     return this.#pending.get(journeyId) ?? { matched: 0, enrolled: 0, skipped: 0 };
   }
 
-  add(receipt: Receipt): void {
+  add(source: EventSource, receipt: Receipt): void {
     this.#pendingEvents += 1;
+    if (source === "trigger") this.#pendingTriggers += 1;
     for (const { journeyId, outcome } of receipt.journeys) {
       const counts = this.#pending.get(journeyId);
       if (counts === undefined) {
@@ -65,6 +72,7 @@ export class JourneyCounts {
   settled(): void {
     this.#pending = new Map();
     this.#pendingEvents = 0;
+    this.#pendingTriggers = 0;
   }
 
   /** Counts the outbox's uncounted tail again: on start, and after a transaction that was rolled back. */
@@ -73,7 +81,8 @@ export class JourneyCounts {
     const workspace = [...this.#sql.exec<{ last_event_id: string }>(`SELECT last_event_id FROM workspace`)][0];
     if (workspace === undefined) return;
     for (const { json } of this.#outbox.eventsAfter(workspace.last_event_id)) {
-      this.add(unpackReceipt((JSON.parse(json) as UserEventRow).receipt));
+      const { source, receipt } = JSON.parse(json) as UserEventRow;
+      this.add(source, unpackReceipt(receipt));
     }
   }
 }

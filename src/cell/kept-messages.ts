@@ -31,14 +31,15 @@ export class KeptMessages {
   }
 
   /**
-   * Keeps what a message is made of instead of what was kept before.
+   * Keeps what a message is made of instead of what was kept before. Of one as old as what is forgotten by now nothing
+   * is kept any more: nobody would come by again to forget it.
    *
    * @param kept  `null` = nothing
    * @returns what belongs into its row
    */
   replace(deliveryId: string, kept: KeptMessage | null): string | null {
     this.forget([deliveryId]);
-    if (kept === null) return null;
+    if (kept === null || this.#isForgotten(deliveryId)) return null;
     const text = JSON.stringify(kept);
     const parts = splitText(text);
     this.#parts.put("delivery", deliveryId, parts);
@@ -48,5 +49,9 @@ export class KeptMessages {
   /** Takes out what is not in rows. */
   forget(deliveryIds: readonly string[]): void {
     this.#parts.remove("delivery", deliveryIds);
+  }
+
+  #isForgotten(deliveryId: string): boolean {
+    return [...this.#sql.exec(`SELECT 1 FROM sending WHERE forgotten_to >= ?`, deliveryId)].length > 0;
   }
 }

@@ -13,8 +13,13 @@ const GENERATIONS_PER_RETENTION = 4;
 const MAX_GENERATIONS = 5;
 /** Room for the ledger inside an object of 10 GB; above it the retention shrinks. */
 export const MAX_LEDGER_BYTES = 6_000_000_000;
-/** What an event's key takes up, page fill included; measured by test/cell/storage-budget.test.ts. */
-export const BYTES_PER_KEY = 88;
+/**
+ * What a key takes up at most, page fill included: 88 bytes where counts are small, up to 92 where thousands of journeys
+ * hear an event. Measured by test/cell/storage-budget.test.ts; room is never taken for larger than it is.
+ */
+export const BYTES_PER_KEY = 92;
+/** What the run's id in a trigger's key takes up besides. */
+export const BYTES_PER_RUN_ID = 18;
 /** How the stored outcome becomes an answer; a new number when the answer's shape changes. */
 const RENDERER_VERSION = 1;
 
@@ -34,6 +39,8 @@ interface Generation {
   generation: number;
   startedAt: number;
   keys: number;
+  /** Those of them that are triggers' and hold a run's id. */
+  runIds: number;
 }
 
 /** What the ledger has of a key. */
@@ -119,11 +126,21 @@ export class KeyLedger {
     }
   }
 
-  /** Adds to the newest generation's count: done in the flush, so that counting costs no row per event. */
-  addToCount(keys: number): void {
+  /**
+   * Adds to the newest generation's count: done in the flush, so that counting costs no row per event.
+   *
+   * @param runIds  how many of the keys are triggers'
+   */
+  addToCount(keys: number, runIds: number): void {
     const newest = this.#generations[0] as Generation;
-    this.#sql.exec(`UPDATE ledger_generations SET keys = keys + ? WHERE generation = ?`, keys, newest.generation);
+    this.#sql.exec(
+      `UPDATE ledger_generations SET keys = keys + ?, run_ids = run_ids + ? WHERE generation = ?`,
+      keys,
+      runIds,
+      newest.generation,
+    );
     newest.keys += keys;
+    newest.runIds += runIds;
   }
 
   /**
@@ -142,7 +159,7 @@ export class KeyLedger {
   /** When the newest generation has had its time, Unix milliseconds. */
   #nextRotationAt(retentionMs: number): number {
     const newest = this.#generations[0] as Generation;
-    const full = newest.keys * BYTES_PER_KEY >= MAX_LEDGER_BYTES / GENERATIONS_PER_RETENTION;
+    const full = bytesOf(newest) >= MAX_LEDGER_BYTES / GENERATIONS_PER_RETENTION;
     return newest.startedAt + (full ? MIN_RETENTION_MS : retentionMs) / GENERATIONS_PER_RETENTION;
   }
 
@@ -170,7 +187,7 @@ export class KeyLedger {
   }
 
   #bytes(): number {
-    return this.#generations.reduce((sum, { keys }) => sum + keys * BYTES_PER_KEY, 0);
+    return this.#generations.reduce((sum, generation) => sum + bytesOf(generation), 0);
   }
 
   /** A start that lies ahead is of a clock that was set back: it would hold up rotation until it has caught up. */
@@ -200,21 +217,30 @@ export class KeyLedger {
          matched INTEGER NOT NULL, enrolled INTEGER NOT NULL, run_id BLOB, renderer INTEGER NOT NULL
        ) WITHOUT ROWID`,
     );
-    this.#sql.exec(`INSERT INTO ledger_generations VALUES (?, ?, 0)`, generation, now);
+    this.#sql.exec(`INSERT INTO ledger_generations VALUES (?, ?, 0, 0)`, generation, now);
     this.#load();
   }
 
   #load(): void {
     this.#generations = [
-      ...this.#sql.exec<{ generation: number; started_at: number; keys: number }>(
-        `SELECT generation, started_at, keys FROM ledger_generations ORDER BY generation DESC`,
+      ...this.#sql.exec<{ generation: number; started_at: number; keys: number; run_ids: number }>(
+        `SELECT generation, started_at, keys, run_ids FROM ledger_generations ORDER BY generation DESC`,
       ),
-    ].map(({ generation, started_at, keys }) => ({ generation, startedAt: started_at, keys }));
+    ].map(({ generation, started_at, keys, run_ids }) => ({
+      generation,
+      startedAt: started_at,
+      keys,
+      runIds: run_ids,
+    }));
     const columns = "fingerprint, event_id, profile_id, matched, enrolled, run_id";
     this.#lookupSql = this.#generations
       .map(({ generation }) => `SELECT ${columns} FROM ledger_${generation} WHERE key_digest = ?1`)
       .join(" UNION ALL ");
   }
+}
+
+function bytesOf({ keys, runIds }: Generation): number {
+  return keys * BYTES_PER_KEY + runIds * BYTES_PER_RUN_ID;
 }
 
 /** A digest as the key of a map. */

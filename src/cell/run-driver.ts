@@ -169,7 +169,12 @@ export class RunDriver {
     const { enrollments } = this.#parts;
     const isActive = enrollment.status === "active";
     // Until the sweep of an archived journey's runs has come to it: nothing is done for it any more.
-    if (isActive && enrollment.journeyStatus === "archived") return this.end(enrollment, "exited", "archived", now);
+    if (isActive && enrollment.journeyStatus === "archived") {
+      this.end(enrollment, "exited", "archived", now);
+      // Only how a message went is told of it still.
+      const ended = input.kind === "delivery_settled" ? enrollments.find(enrollment.id) : null;
+      return ended === null ? undefined : this.#feed(ended, input, now, person);
+    }
     const advanced = this.#advance(enrollment, enrollment.run, input, this.#circumstances(enrollment, now, person));
     this.#act(enrollment, person, advanced, now);
     enrollments.store(enrollment, advanced);

@@ -266,6 +266,15 @@ const MIGRATIONS: readonly (readonly string[])[] = [
        email TEXT PRIMARY KEY, at INTEGER NOT NULL, diagnostic_code TEXT
      ) WITHOUT ROWID`,
   ],
+  [
+    // How many of a generation's keys are triggers', which hold a run's id and take up more room.
+    `ALTER TABLE ledger_generations ADD COLUMN run_ids INTEGER NOT NULL DEFAULT 0`,
+    // Whom an attempt was addressed to: a workspace may begin or end to redirect its messages between two of them. Goes
+    // when the person is erased; of earlier attempts it is not known.
+    `ALTER TABLE delivery_attempts ADD COLUMN target TEXT`,
+    // By whom they led to: what an erased person still says about being written to is noted of them.
+    `CREATE INDEX erased_identities_by_profile ON erased_identities (profile_id)`,
+  ],
 ];
 
 /** The schema version this code writes. */

@@ -98,6 +98,16 @@ export class Suppressions {
     if (isOthers && reason !== "bounce") this.put({ ...entry, email: null }, now);
   }
 
+  /**
+   * Notes what an erased person says: it holds for whoever comes under an address of theirs.
+   *
+   * @param digests  of what led to them; those of other identities than addresses are never asked for
+   */
+  putErased(digests: readonly Uint8Array[], reason: SuppressionEntry["reason"], now: number): void {
+    for (const digest of digests) this.#putDigest(digest, { reason, at: now });
+    this.#anyDigest ||= digests.length > 0;
+  }
+
   /** Notes a bounce that stops nothing. */
   noteSoftBounce(email: string, { at, diagnosticCode }: SoftBounce): void {
     this.#sql.exec(
@@ -202,14 +212,15 @@ export class Suppressions {
     const standing = this.#standing(person);
     for (const email of person.emails) {
       for (const entry of standing) {
-        if (entry.reason !== "bounce" || entry.email === email) this.#putDigest(key, email, entry);
+        if (entry.reason !== "bounce" || entry.email === email)
+          this.#putDigest(identityDigest(key, "email", email), entry);
       }
     }
     // Noted of nobody: an address of theirs, though it does not lead to them.
     const unowned = this.entriesOf({ profileIds: [], emails: others }).filter(({ profileId }) => profileId === null);
     for (const { id } of unowned) this.#delete(id);
     for (const entry of [...unowned, ...this.#takeOut(person, isElsewhere)]) {
-      if (entry.email !== null) this.#putDigest(key, entry.email, entry);
+      if (entry.email !== null) this.#putDigest(identityDigest(key, "email", entry.email), entry);
     }
     this.reload();
   }
@@ -256,10 +267,10 @@ export class Suppressions {
     return entries;
   }
 
-  #putDigest(key: Uint8Array, email: string, { reason, at }: Pick<StandingEntry, "reason" | "at">): void {
+  #putDigest(digest: Uint8Array, { reason, at }: Pick<StandingEntry, "reason" | "at">): void {
     this.#sql.exec(
       `INSERT INTO suppressed_digests VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = min(at, excluded.at)`,
-      identityDigest(key, "email", email),
+      digest,
       reason,
       at,
     );

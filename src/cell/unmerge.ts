@@ -8,6 +8,8 @@ import { err, ok, type Result } from "../domain/result.ts";
 import { identitiesWithout, propertiesWithout } from "../domain/unmerge.ts";
 import type { Enrollment, EnrollmentStore } from "./enrollment-store.ts";
 import { lastMerge, noteUndone, type MovedByMerge } from "./merge-log.ts";
+import type { Outbox } from "./outbox.ts";
+import { partMessages } from "./parted-messages.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { RunDriver } from "./run-driver.ts";
 import { listedAs, type Suppressions } from "./suppressions.ts";
@@ -27,6 +29,7 @@ export interface UnmergeParts {
   enrollments: EnrollmentStore;
   driver: RunDriver;
   suppressions: Suppressions;
+  outbox: Outbox;
 }
 
 export interface Unmerged<P extends Profile = Profile> {
@@ -74,6 +77,7 @@ export function undoMerge(
   partProfiles(profiles, survivor, merged, { identities, filled: merge.moved.properties, now });
   const parted = { survivor: profiles.find(survivorId) as Profile, restored: profiles.find(mergedId) as Profile };
   parts.suppressions.part(listedAs(survivor), merge.id, [parted.survivor, parted.restored]);
+  partMessages(parts, merge.id, parted);
   // Its steps read the person as they are again.
   for (const { id } of runs.ended) parts.driver.catchUp(id, now);
   noteUndone(sql, merge.id, now);
@@ -105,8 +109,9 @@ function runsOf(enrollments: EnrollmentStore, moved: MovedByMerge, survivorId: s
 }
 
 function moveRunsBack(enrollments: EnrollmentStore, { moved, ended }: Runs, mergedId: string, now: number): void {
-  const undone = ({ stepId }: Enrollment): Enrollment["timeline"][number] => ({
-    at: new Date(now).toISOString(),
+  const undone = ({ run, stepId }: Enrollment): Enrollment["timeline"][number] => ({
+    // Instants of a timeline never go back.
+    at: new Date(Math.max(now, run.at)).toISOString(),
     stepId,
     kind: "merged",
     detail: { unmergedProfileId: mergedId },

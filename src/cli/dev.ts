@@ -18,6 +18,7 @@ import { StartupFailure, fileFailure } from "./startup-failure.ts";
 const CRON_INTERVAL_MS = 60_000;
 const PARENT_POLL_MS = 1_000;
 const STOP_TIMEOUT_MS = 3_000;
+const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const stopping = new AbortController();
 const greeted = Promise.withResolvers<void>();
@@ -67,7 +68,6 @@ async function serve(): Promise<void> {
     throw runtimeFailure(portFailure(port, error));
   });
   recordRuntime(stateDir);
-  takeSignals();
 
   const baseUrl = `http://${HOST}:${port}`;
   const demo = await seedDemo(baseUrl, secrets.adminToken, secrets.demo, (step) =>
@@ -87,7 +87,6 @@ async function migrate(stateDir: string): Promise<void> {
     throw runtimeFailure(error);
   });
   recordRuntime(stateDir);
-  takeSignals();
   await applyMigrations(await storage.getD1Database("DB"), join(PROJECT_ROOT, "migrations"));
   await storage.dispose();
 }
@@ -139,12 +138,18 @@ async function printLine(line: string): Promise<void> {
   if (!stopping.signal.aborted) process.stdout.write(`${line}\n`);
 }
 
-/** Takes the signals that end us; called again after each library that installs a handler which exits at once. */
+/** Takes the signals that end us, and keeps them: libraries install handlers that exit at once, whenever they start. */
 function takeSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  const end = (): void => void stop();
+  for (const signal of END_SIGNALS) {
     process.removeAllListeners(signal);
-    process.on(signal, () => void stop());
+    process.on(signal, end);
   }
+  process.on("newListener", (event: string | symbol, listener: (...args: unknown[]) => void) => {
+    if (!END_SIGNALS.some((signal) => signal === event) || listener === end) return;
+    // It is installed after this, and gone before any signal can be told.
+    queueMicrotask(() => process.off(event, listener));
+  });
 }
 
 /** npm that was killed cannot pass the signal on: its server would go on unseen, and hold the port. */

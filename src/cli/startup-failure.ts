@@ -27,6 +27,8 @@ const REASONS: Record<string, string> = {
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
+  ENOENT: "a folder on the way is missing, or a link leads nowhere",
+  ELOOP: "its links lead round in a circle",
   ENOTDIR: "a part of that path is a file, not a folder",
   EEXIST: "there is a file of that name",
   EISDIR: "there is a folder of that name",

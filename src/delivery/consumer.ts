@@ -5,6 +5,8 @@ import * as v from "valibot";
 import { callCell, CellUnavailable } from "../cell/cell-client.ts";
 import type { Claim, DeliveryJob, DeliveryMessage, SendReport } from "../domain/delivery.ts";
 import { UUID_PATTERN } from "../domain/ids.ts";
+import { CellReports } from "./cell-reports.ts";
+import { logDelivery } from "./log-delivery.ts";
 import { sendEmail } from "./send-email.ts";
 import { passing } from "./send-report.ts";
 import { sendWebhook } from "./webhook-sender.ts";
@@ -13,8 +15,6 @@ export const DELIVERIES_QUEUE = "waypost-deliveries";
 
 /** A cell that cannot be reached now is asked again after this; it is let go by the queue long after its own lease. */
 const RETRY_CLAIM_SECONDS = 5;
-/** What was sent and cannot be told is sent a second time: worth some patience, as long as the lease lasts. */
-const REPORT_PAUSES_MS = [1_000, 5_000];
 
 /** Sends what a job says. Never throws. */
 export type SendJob = (job: DeliveryJob, workspaceId: string, env: Env) => Promise<SendReport>;
@@ -38,54 +38,73 @@ export async function consumeDeliveries(
   waitUntil: (work: Promise<void>) => void,
   send: SendJob = sendJob,
 ): Promise<void> {
+  const read = batch.messages.flatMap((message) => readMessage(message) ?? []);
+  const byWorkspace = Map.groupBy(read, ({ workspaceId }) => workspaceId);
   await Promise.all(
-    batch.messages.map(async (message) => {
-      const job = await claim(message, env);
-      if (job !== null) waitUntil(sendAndReport(job, env, send));
+    Array.from(byWorkspace, async ([workspaceId, messages]) => {
+      const reports = new CellReports(workspaceId, env);
+      for await (const job of claimedJobs(workspaceId, messages, env)) {
+        waitUntil(sendAndReport(job, workspaceId, { env, send, reports }));
+      }
     }),
   );
 }
 
-interface ClaimedJob {
-  workspaceId: string;
-  job: DeliveryJob;
+interface ReadMessage extends DeliveryMessage {
+  message: Message;
 }
 
-/** Asks the cell for a message. @returns `null` when there is nothing to send, for now or for good */
-async function claim(message: Message, env: Env): Promise<ClaimedJob | null> {
+/** @returns `null` when it is none; then it is over */
+function readMessage(message: Message): ReadMessage | null {
   const read = v.safeParse(messageSchema, message.body);
-  if (!read.success) {
-    log("message_malformed", { messageId: message.id });
-    message.ack();
-    return null;
-  }
-  const { workspaceId, deliveryId, attempt } = read.output;
-  let answer: Claim;
-  try {
-    answer = await callCell(env, workspaceId, async (cell) => await cell.claimDelivery(deliveryId, attempt));
-  } catch (error) {
-    log("claim_failed", { workspaceId, deliveryId });
-    // What is wrong with the message itself does not pass by asking again.
-    if (error instanceof CellUnavailable) message.retry({ delaySeconds: RETRY_CLAIM_SECONDS });
-    else message.ack();
-    return null;
-  }
+  if (read.success) return { ...read.output, message };
+  logDelivery("message_malformed", { messageId: message.id });
   message.ack();
-  return answer.kind === "granted" ? { workspaceId, job: answer.job } : null;
+  return null;
 }
 
-async function sendAndReport({ workspaceId, job }: ClaimedJob, env: Env, send: SendJob): Promise<void> {
+/** Asks a cell for messages, all at once unless that is too much for one answer. @yields what there is to send */
+async function* claimedJobs(
+  workspaceId: string,
+  messages: readonly ReadMessage[],
+  env: Env,
+): AsyncGenerator<DeliveryJob, void, undefined> {
+  for (let left = messages; left.length > 0;) {
+    const answers = await claim(workspaceId, left, env);
+    for (const answer of answers) if (answer.kind === "granted") yield answer.job;
+    left = left.slice(answers.length);
+  }
+}
+
+/** @returns an answer for each message, from the first on; none is left to do about those */
+async function claim(workspaceId: string, messages: readonly ReadMessage[], env: Env): Promise<Claim[]> {
+  const asked = messages.map(({ deliveryId, attempt }) => ({ deliveryId, attempt }));
+  try {
+    const answers = await callCell(env, workspaceId, async (cell) => await cell.claimDeliveries(asked));
+    for (const { message } of messages.slice(0, answers.length)) message.ack();
+    return answers;
+  } catch (error) {
+    for (const { message, deliveryId } of messages) {
+      logDelivery("claim_failed", { workspaceId, deliveryId });
+      // What is wrong with the cell's answer itself does not pass by asking again.
+      if (error instanceof CellUnavailable) message.retry({ delaySeconds: RETRY_CLAIM_SECONDS });
+      else message.ack();
+    }
+    return messages.map(() => ({ kind: "dropped" }));
+  }
+}
+
+/** What an attempt needs besides its job. */
+interface Sending {
+  env: Env;
+  send: SendJob;
+  reports: CellReports;
+}
+
+async function sendAndReport(job: DeliveryJob, workspaceId: string, { env, send, reports }: Sending): Promise<void> {
   const { deliveryId, attempt } = job;
   const report = await attemptTo(send, job, workspaceId, env);
-  for (const pauseMs of [0, ...REPORT_PAUSES_MS]) {
-    if (pauseMs > 0) await scheduler.wait(pauseMs);
-    try {
-      await callCell(env, workspaceId, async (cell) => await cell.reportDelivery(deliveryId, attempt, report));
-      return;
-    } catch {
-      log("report_failed", { workspaceId, deliveryId });
-    }
-  }
+  await reports.tell({ deliveryId, attempt, report });
 }
 
 async function attemptTo(send: SendJob, job: DeliveryJob, workspaceId: string, env: Env): Promise<SendReport> {
@@ -93,16 +112,11 @@ async function attemptTo(send: SendJob, job: DeliveryJob, workspaceId: string, e
   try {
     return await send(job, workspaceId, env);
   } catch {
-    log("sender_fault", { workspaceId, deliveryId: job.deliveryId });
+    logDelivery("sender_fault", { workspaceId, deliveryId: job.deliveryId });
     return { ...passing("internal", null), durationMs: Date.now() - startedAt };
   }
 }
 
 async function sendJob(job: DeliveryJob, workspaceId: string, env: Env): Promise<SendReport> {
   return job.channel === "email" ? await sendEmail(job, workspaceId, env) : await sendWebhook(job, env);
-}
-
-/** Ids only: what a message says and whom it goes to is no log's business. */
-function log(what: string, ids: Record<string, string>): void {
-  console.error(JSON.stringify({ level: "error", at: "deliveries", what, ...ids }));
 }

@@ -4,6 +4,8 @@ import type { Outcome } from "./send-report.ts";
 /** An e-mail as it leaves: rendered, with its headers. */
 export interface OutgoingEmail {
   deliveryId: string;
+  /** The same for each attempt to tell one address of one delivery; without an address, up to 256 characters. */
+  idempotencyKey: string;
   workspaceId: string;
   /** An address, or `Name <address>`. */
   from: string;

@@ -1,5 +1,6 @@
 // One attempt to send an e-mail: rendered from the snapshot of its template, addressed, given its headers, handed to
 // the deployment's sender. Nothing rendered is kept, here or anywhere.
+import { createHash } from "node:crypto";
 import type { DeliveryJob, SendReport } from "../domain/delivery.ts";
 import { formatMailbox, readMailbox } from "../domain/mailbox.ts";
 import { emailSenderOf, type EmailBindings } from "./email-sender.ts";
@@ -19,7 +20,8 @@ export async function sendEmail(job: EmailJob, workspaceId: string, env: EmailBi
   const startedAt = Date.now();
   const prepared = await prepare(job, workspaceId);
   const report = prepared.ok ? await emailSenderOf(env)(prepared.value) : prepared.error;
-  return { ...report, durationMs: Date.now() - startedAt };
+  const sentTo = { target: job.to, redirected: job.redirected };
+  return { ...report, durationMs: Date.now() - startedAt, sentTo };
 }
 
 type Prepared = { ok: true; value: OutgoingEmail } | { ok: false; error: Outcome };
@@ -38,6 +40,15 @@ async function prepare(job: EmailJob, workspaceId: string): Promise<Prepared> {
   return address(job, workspaceId, rendered.value);
 }
 
+/**
+ * Names an e-mail to its provider. A provider refuses another e-mail under the same key, and has to: who takes the
+ * person's place gets one of their own, and nobody gets two.
+ */
+function idempotencyKeyOf({ deliveryId, redirected, to }: EmailJob): string {
+  if (!redirected) return deliveryId;
+  return `${deliveryId}/redirected/${createHash("sha256").update(to).digest("hex").slice(0, 32)}`;
+}
+
 function address(job: EmailJob, workspaceId: string, rendered: RenderedEmail): Prepared {
   const from = senderOf(job, rendered);
   if (!from.ok) return from;
@@ -54,6 +65,7 @@ function address(job: EmailJob, workspaceId: string, rendered: RenderedEmail): P
     ok: true,
     value: {
       deliveryId: job.deliveryId,
+      idempotencyKey: idempotencyKeyOf(job),
       workspaceId,
       from: from.value,
       to: to.address,

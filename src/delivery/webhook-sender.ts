@@ -98,7 +98,7 @@ async function beginningOf(answer: Response): Promise<string | null> {
 function withoutSecrets(said: string | null, job: WebhookJob): string | null {
   // As they stand, and as a receiver reads them: `name=token; …` of a cookie, `name="token", …` of an authorization.
   const words = Object.values(job.headers).flatMap((value) => [...value.split(/\s+/), ...value.split(/[\s"'=:;,]+/)]);
-  return words
+  return [...new Set(words)]
     .filter((word) => word.length >= MIN_HIDDEN_CHARACTERS)
     .toSorted((a, b) => b.length - a.length)
     .reduce((text, word) => text.replaceAll(word, "…"), said?.replaceAll(ESCAPED_SLASH, "/") ?? "");

@@ -43,10 +43,6 @@ export function advance(plan: RunPlan, run: Run, input: RunInput, situation: Run
       if (!isActive || run.wait?.kind !== "delivery") return unchanged;
       goOnAfter(walk, input.status);
       break;
-    case "merged":
-      if (!isActive) return unchanged;
-      walk.note("merged", { mergedProfileId: input.mergedProfileId });
-      break;
     case "end":
       return endRun(run, input, situation.now);
   }

@@ -2,13 +2,14 @@
 // template compares, which it may do many times over values that anybody has sent.
 import type { Operator } from "./condition-grammar.ts";
 import { isJsonObject, type Json } from "./json.ts";
+import { searchCost } from "./text-search.ts";
 
 /** Values that are compared in the time of one look-up. */
 const VALUES_PER_READ = 64;
 /** UTF-16 units that count as a value. */
 const CHARACTERS_PER_VALUE = 64;
-/** Looking for a text in another takes, at worst, the product of their lengths: so much of it per look-up. */
-const SEARCH_PER_READ = 64 * 1024;
+/** Comparisons of two units that looking for a text in another makes in the time of one look-up. */
+const SEARCH_PER_READ = 512;
 
 export class ComparisonCost {
   readonly #weights = new WeakMap<object, number>();
@@ -16,7 +17,7 @@ export class ComparisonCost {
   /** Gives what one comparison costs beyond reading its two sides, in look-ups: a whole number from 0. */
   of(operator: Exclude<Operator, "exists">, left: Json, right: Json): number {
     if (operator === "contains" && typeof left === "string" && typeof right === "string") {
-      return Math.floor((left.length * right.length) / SEARCH_PER_READ);
+      return Math.floor(searchCost(left, right) / SEARCH_PER_READ);
     }
     return Math.floor(this.#values(operator, left, right) / VALUES_PER_READ);
   }

@@ -5,6 +5,7 @@ import { OPERATORS, type Condition, type Operator, type StateClause } from "./co
 import type { FailedClause } from "./event.ts";
 import { hasOwn, isJsonObject, jsonEquals, type Json } from "./json.ts";
 import { parsePointer, resolvePointer } from "./json-pointer.ts";
+import { textIncludes } from "./text-search.ts";
 
 export { checkCondition } from "./condition-check.ts";
 export type { Condition } from "./condition-grammar.ts";
@@ -164,7 +165,7 @@ const COMPARISONS: Record<Exclude<Operator, "exists">, (left: Json, right: Json)
   in: (left, right) => Array.isArray(right) && right.some((item) => jsonEquals(left, item)),
   contains: (left, right) => {
     if (Array.isArray(left)) return left.some((item) => jsonEquals(item, right));
-    return typeof left === "string" && typeof right === "string" && left.includes(right);
+    return typeof left === "string" && typeof right === "string" && textIncludes(left, right);
   },
   startsWith: (left, right) => typeof left === "string" && typeof right === "string" && left.startsWith(right),
 };

@@ -20,12 +20,16 @@ export type DeliveryReason =
   | "redirected"
   | "profile_erased";
 
-/** What the queue carries: ids only. Without its cell it tells nothing, and lost or repeated it does no harm. */
-export interface DeliveryMessage {
-  workspaceId: string;
+/** One attempt to send a message. */
+export interface MessageAttempt {
   deliveryId: string;
-  /** The attempt it is for, from 1. */
+  /** From 1. */
   attempt: number;
+}
+
+/** What the queue carries: ids only. Without its cell it tells nothing, and lost or repeated it does no harm. */
+export interface DeliveryMessage extends MessageAttempt {
+  workspaceId: string;
 }
 
 /** What the cell hands out for one attempt, once. */
@@ -38,6 +42,8 @@ export type DeliveryJob =
       /** What the template reads: `event`, `profile`, `journey`. */
       state: { event: Json; profile: Json; journey: Json };
       to: string;
+      /** Whether `to` is where the workspace sends its messages, and not whom this one is for. */
+      redirected: boolean;
       /** The workspace's, for a template that names none; `null` = it has none either. */
       defaultFrom: string | null;
       /** Where a click ends such messages, an absolute URL; `null` for a transactional message. */
@@ -76,6 +82,13 @@ export interface SendReport {
   /** How long to wait before the next attempt, as the receiver asks; `null` = it does not say. */
   retryAfterMs: number | null;
   durationMs: number;
+  /** Whom the attempt was addressed to, where that may change from one to the next. */
+  sentTo?: { target: string; redirected: boolean };
+}
+
+/** An attempt that has come to its end. */
+export interface EndedAttempt extends MessageAttempt {
+  report: SendReport;
 }
 
 /** One attempt as it is kept; `expired`: whoever had it was not heard of again. */
@@ -86,6 +99,8 @@ export interface DeliveryAttempt {
   code: string | null;
   message: string | null;
   durationMs: number | null;
+  /** Whom it was addressed to; `null` = it is not known any more. */
+  target: string | null;
 }
 
 /** A message's row in the read model; instants as ISO 8601. */

@@ -52,8 +52,6 @@ export type RunInput =
   | { kind: "delivery_settled"; deliveryKey: string; outcome: DeliveryOutcome }
   /** The run goes on after it had ended, and the delivery that it waits for was settled meanwhile. */
   | { kind: "caught_up"; status: DeliveryOutcome["status"] }
-  /** The person turned out to be another profile's; `profileId` of the situation is the survivor. */
-  | { kind: "merged"; mergedProfileId: string }
   /** From outside: `archived`, `merged_duplicate`, `profile_erased`, … */
   | { kind: "end"; status: "exited" | "cancelled" | "failed"; reason: string };
 

@@ -15,12 +15,15 @@ import { profileScope, type ReadableIdentities } from "./profile-scope.ts";
 import { patchProperties } from "./properties.ts";
 import { compileRun, type RunPlan } from "./run-plan.ts";
 import { newRun, timerOf, type Run, type RunInput, type RunSituation } from "./run.ts";
+import { jsonSize } from "./state-values.ts";
 import type { DeliveryRequest } from "./steps/step-runtime.ts";
 
 export const MAX_SIMULATED_EVENTS = 1_000;
 export const MAX_SIMULATED_RUNS = 100;
 /** Of all runs together. */
 export const MAX_SIMULATED_STEPS = 10_000;
+/** Of what would be sent, as JSON text: each message may hold half a megabyte that the script holds once. */
+export const MAX_SIMULATED_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 /** The event that the trigger makes; it starts the journey whatever its entry says, and keeps eligibility. */
 export const TRIGGER_EVENT = "$trigger";
@@ -84,7 +87,7 @@ export interface Simulation {
   /** The person's properties at the end. */
   properties: JsonObject;
   /** Why virtual time ended early; `null` = it did not. */
-  stoppedBy: "step_limit" | "run_limit" | null;
+  stoppedBy: "step_limit" | "run_limit" | "size_limit" | null;
 }
 
 /**
@@ -129,6 +132,7 @@ class Theatre {
   readonly #entries: EntryWindow | null;
   #properties: JsonObject;
   #steps = 0;
+  #messageBytes = 0;
   #isRunaway = false;
   #stoppedBy: Simulation["stoppedBy"] = null;
 
@@ -215,13 +219,19 @@ class Theatre {
         }
         if (effect.kind !== "deliver") continue;
         const { stepId, deliveryKey, request } = effect;
-        this.#deliveries.push({ at: iso(now), enrollmentId: actor.id, stepId, deliveryKey, request });
+        this.#show({ at: iso(now), enrollmentId: actor.id, stepId, deliveryKey, request });
         if (this.#script.deliveries === "pending") continue;
         inputs.push({ kind: "delivery_settled", deliveryKey, outcome: { status: "sent" } });
       }
       this.#steps += run.steps - stepsBefore;
     }
-    if (this.#steps >= MAX_SIMULATED_STEPS) this.#stoppedBy = "step_limit";
+    if (this.#steps >= MAX_SIMULATED_STEPS) this.#stoppedBy ??= "step_limit";
+  }
+
+  #show(delivery: SimulatedDelivery): void {
+    this.#messageBytes += jsonSize(delivery.request);
+    if (this.#messageBytes > MAX_SIMULATED_MESSAGE_BYTES) this.#stoppedBy = "size_limit";
+    else this.#deliveries.push(delivery);
   }
 
   #runSituation({ entryData }: Actor, now: number): RunSituation {

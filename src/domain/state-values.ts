@@ -6,6 +6,10 @@ import { isJsonObject, type Json } from "./json.ts";
 import { resolvePointer } from "./json-pointer.ts";
 import { parseStatePath } from "./state-path.ts";
 
+const UTF8 = new TextEncoder();
+/** Sizes of lists and objects that are there still. */
+const SIZES = new WeakMap<object, number>();
+
 /** Gives a value as things are; `undefined` where a path leads nowhere. */
 type ReadValue = (scope: ConditionScope) => Json | undefined;
 
@@ -30,29 +34,33 @@ export function compileDocument(document: Json): (scope: ConditionScope) => Json
   return (scope) => Object.fromEntries(members.map(([name, value]) => [name, value(scope)]));
 }
 
-/**
- * Tells whether a value's JSON text fits into so many bytes of UTF-8. It stops counting past them: a small document
- * can name the same large place a thousand times.
- */
+/** Tells whether a value's JSON text fits into so many bytes of UTF-8. */
 export function jsonFits(value: Json, maxBytes: number): boolean {
-  let left = maxBytes;
-  const take = (item: Json): boolean => {
-    if (typeof item !== "object" || item === null) left -= textBytes(item);
-    else {
-      const names = Array.isArray(item) ? [] : Object.keys(item);
-      const members = Object.values(item);
-      // Brackets, and a comma between any two; names with their colons.
-      left -= 1 + Math.max(1, members.length);
-      for (const name of names) left -= textBytes(name) + 1;
-      return left >= 0 && members.every(take);
-    }
-    return left >= 0;
-  };
-  return take(value);
+  return jsonSize(value) <= maxBytes;
+}
+
+/**
+ * Counts the bytes of a value's JSON text in UTF-8. What stands inside of it is counted once and remembered: a small
+ * document can name the same large place a thousand times, and a run can write it at every step.
+ *
+ * @param value  is never changed, nor is what it holds
+ */
+export function jsonSize(value: Json): number {
+  if (typeof value !== "object" || value === null) return textBytes(value);
+  const known = SIZES.get(value);
+  if (known !== undefined) return known;
+  const members = Object.values(value);
+  // Brackets, and a comma between any two; names with their colons.
+  let bytes = 1 + Math.max(1, members.length);
+  for (const member of members) bytes += jsonSize(member);
+  if (!Array.isArray(value)) for (const name of Object.keys(value)) bytes += textBytes(name) + 1;
+  SIZES.set(value, bytes);
+  return bytes;
 }
 
 function textBytes(value: Exclude<Json, object>): number {
-  return new TextEncoder().encode(JSON.stringify(value)).byteLength;
+  const text = JSON.stringify(value);
+  return typeof value === "string" ? UTF8.encode(text).byteLength : text.length;
 }
 
 function isReference(value: Json): value is { $state: string } {

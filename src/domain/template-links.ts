@@ -9,7 +9,7 @@ const CONTROL = /\p{Cc}/u;
 /**
  * Gives a link as it is written into a page, without the spaces around it.
  *
- * @returns `null` for anything but an absolute URL of http, https or mailto
+ * @returns `null` for anything but an absolute URL of http, https or mailto, and for one with a user name or password
  */
 export function safeLink(text: string): string | null {
   return safeUrl(text, LINK_PROTOCOLS);
@@ -31,6 +31,9 @@ function safeUrl(text: string, protocols: readonly string[]): string | null {
   }
   if (!protocols.includes(url.protocol)) return null;
   if (url.protocol === "mailto:") return trimmed;
+  // `https://shop.example@evil.example` shows one host and leads to another; after `https://shop.example` a value that
+  // begins with `@` would make it so.
+  if (url.username !== "" || url.password !== "") return null;
   // `https:host` and `https:\\host` are read in more than one way.
   return /^https?:\/\/[^/\\]/i.test(trimmed) && url.host !== "" ? trimmed : null;
 }

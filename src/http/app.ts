@@ -33,7 +33,6 @@ import { workspaces } from "./native/workspaces.ts";
 import { openapi } from "./openapi.ts";
 import { mountPages } from "./pages/index.ts";
 
-const OVERLOADED_RETRY_SECONDS = 2;
 const MISCONFIGURED_RETRY_SECONDS = 60;
 
 /**
@@ -115,11 +114,23 @@ function requireSettings(c: HttpContext): void {
   });
 }
 
+const WHY_UNAVAILABLE = {
+  overloaded: { reason: "The workspace is busy.", retryAfterSeconds: 2 },
+  unreachable: { reason: "The workspace cannot be reached.", retryAfterSeconds: 2 },
+  full: { reason: "The workspace's storage is full.", retryAfterSeconds: 60 },
+} satisfies Record<CellUnavailable["why"], object>;
+
+function unavailable({ why }: CellUnavailable, c: HttpContext): WaypostError {
+  // Of faults that pass by themselves there is nothing to do; of these the operator has to hear.
+  if (why !== "overloaded") {
+    console.error(JSON.stringify({ level: "error", at: "http", requestId: c.get("requestId"), cell: why }));
+  }
+  return { code: "unavailable", ...WHY_UNAVAILABLE[why] };
+}
+
 function errorOf(error: Error, c: HttpContext): WaypostError {
   if (error instanceof Failure) return error.error;
-  if (error instanceof CellUnavailable) {
-    return { code: "unavailable", reason: "The workspace is busy.", retryAfterSeconds: OVERLOADED_RETRY_SECONDS };
-  }
+  if (error instanceof CellUnavailable) return unavailable(error, c);
   // The error's own text may quote what was sent: its name and its stack's places are what is safe to keep.
   console.error(
     JSON.stringify({

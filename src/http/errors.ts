@@ -47,6 +47,18 @@ export const STATUS_OF = {
   unavailable: 503,
 } as const satisfies Record<WaypostError["code"], ContentfulStatusCode>;
 
+/** One text for every call, so that it tells nothing of what was sent. */
+const UNAUTHORIZED =
+  "The credential is missing, wrong or revoked. A secret key goes into the header x-api-key, a write key into the " +
+  "body as writeKey, the adminToken into the header authorization: Bearer.";
+
+/** Where the reason comes without words of its own. */
+const NOT_ELIGIBLE: Readonly<Record<string, string>> = {
+  not_active: "The run has ended, or its journey is archived: it cannot be moved any more.",
+  no_such_version: "The journey has no version of that number.",
+  no_such_step: "That version has no such step: name one of its own in stepId.",
+};
+
 const NOT_REDELIVERABLE = {
   not_failed: "Only a delivery that failed can be sent once more.",
   not_kept: "What this delivery was made of is no longer kept, so it cannot be sent once more.",
@@ -88,7 +100,7 @@ export function renderError(error: WaypostError): RenderedError {
     case "invalid_request":
       return rendered("The request is not valid; details.issues says what to change.", { issues: error.issues });
     case "unauthorized":
-      return rendered("The credential is missing, wrong or revoked.");
+      return rendered(UNAUTHORIZED);
     case "insufficient_scope":
       return rendered("The API key lacks a scope that this call needs.", { required: error.required });
     case "not_found":
@@ -124,9 +136,10 @@ export function renderError(error: WaypostError): RenderedError {
     case "journey_not_active":
       return rendered("The journey is not active: activate it first.");
     case "not_eligible":
-      return rendered(error.message ?? "This is not possible as things are; details.reason says why.", {
-        reason: error.reason,
-      });
+      return rendered(
+        error.message ?? NOT_ELIGIBLE[error.reason] ?? "This is not possible as things are; details.reason says why.",
+        { reason: error.reason },
+      );
     case "not_redeliverable":
       return rendered(NOT_REDELIVERABLE[error.reason], { reason: error.reason });
     case "rate_limited":

@@ -90,7 +90,8 @@ export async function documentOf(app: Hono<HttpEnv>): Promise<object> {
         version,
         description:
           "Send one business event about a person; the answer says which journeys it started. " +
-          "Errors: `{ error, message, details? }`, see docs/errors.md.",
+          "Errors: `{ error, message, details? }`, see docs/errors.md; a method that a path does not take is a 405. " +
+          "Not in here: vendors' doors, which speak as those vendors document (docs/compatibility.md).",
       },
       components: {
         schemas: Object.fromEntries(
@@ -125,12 +126,13 @@ export async function documentOf(app: Hono<HttpEnv>): Promise<object> {
 }
 
 function specOf(path: string, operation: Operation, access: Access | undefined): DescribeRouteOptions {
-  const { id, summary, description, body } = operation;
+  const { id, summary, body } = operation;
+  const description = descriptionOf(operation);
   return {
     operationId: id,
     tags: [/^\/api\/v1\/([^/]+)/.exec(path)?.[1] ?? "operations"],
     summary,
-    ...(description === undefined ? {} : { description }),
+    ...(description === "" ? {} : { description }),
     security: securityOf(access),
     parameters: [
       ...parametersOf("header", operation.headers),
@@ -147,6 +149,14 @@ function specOf(path: string, operation: Operation, access: Access | undefined):
         }),
     responses: { ...errorResponses(errorsOf(path, operation, access)), ...answersOf(operation.answers) },
   };
+}
+
+/** What a body's fields ask of a key stands here: a security requirement holds for a call, whatever is in it. */
+function descriptionOf({ description, fieldScopes = {} }: Operation): string {
+  const scopes = Object.entries(fieldScopes).map(
+    ([field, scope]) => `With \`${field}\` the key needs \`${scope}\` too.`,
+  );
+  return [...(description === undefined ? [] : [description]), ...scopes].join(" ");
 }
 
 function securityOf(access: Access | undefined): Record<string, string[]>[] {

@@ -21,6 +21,9 @@ export interface Answer {
   headers?: Record<string, string>;
 }
 
+/** A scope for each field of a body that asks for one of its own. */
+export type FieldScopes = Readonly<Record<string, Scope>>;
+
 export interface Operation {
   /** Unique over the whole API; names the call in generated clients. */
   id: string;
@@ -31,6 +34,8 @@ export interface Operation {
   /** Takes `limit` and `cursor`. */
   paged?: true;
   body?: { schema: v.GenericSchema; example: Json; optional?: true };
+  /** What a key needs besides the route's scopes when the body has a field: what it names is stored under them. */
+  fieldScopes?: FieldScopes;
   answers: Record<number, Answer>;
   /** Errors besides those that follow from credential, parameters and body. */
   errors?: WaypostError["code"][];

@@ -6,11 +6,11 @@ import { servicesOf } from "../../src/services.ts";
 import { aWorkspace } from "../support/workspace.ts";
 
 /** A namespace whose n-th stub fails as the n-th fault says, and answers when there is none. */
-function aNamespace(faults: { retryable?: boolean; overloaded?: boolean }[]) {
+function aNamespace(faults: { retryable?: boolean; overloaded?: boolean; message?: string }[]) {
   const stubs: object[] = [];
   const call = async (): Promise<unknown> => {
     const fault = faults[stubs.length - 1];
-    if (fault !== undefined) throw Object.assign(new Error("the object was reset"), fault);
+    if (fault !== undefined) throw Object.assign(new Error(fault.message ?? "the object was reset"), fault);
     return { kind: "unauthorized" };
   };
   const getByName = (): object => {
@@ -39,6 +39,12 @@ describe("a call of a cell", () => {
     expect(namespace.stubs).toHaveLength(3);
   });
 
+  it("is tried again after what the platform calls an error of its own", async () => {
+    const namespace = aNamespace([{ message: "internal error; reference = 0g3hvmriepfh" }]);
+    await expect(ask(namespace)).resolves.toEqual({ kind: "unauthorized" });
+    expect(namespace.stubs).toHaveLength(2);
+  });
+
   it("is never tried again when the object is overloaded, even if it says that it could be", async () => {
     const namespace = aNamespace([{ retryable: true, overloaded: true }]);
     await expect(ask(namespace)).rejects.toBeInstanceOf(CellUnavailable);
@@ -52,16 +58,20 @@ describe("a call of a cell", () => {
   });
 
   it("lets a bug through as it is", async () => {
-    const namespace = aNamespace([{}]);
+    const namespace = aNamespace([{ message: "cannot read properties of undefined" }]);
     await expect(ask(namespace)).rejects.not.toBeInstanceOf(CellUnavailable);
     expect(namespace.stubs).toHaveLength(1);
   });
 });
 
-describe("an event for an overloaded cell", () => {
-  it("is answered 503 with Retry-After, and the cell is asked once", async () => {
+describe("an event for a cell", () => {
+  it.each([
+    ["that is overloaded", { overloaded: true }, "2", "busy"],
+    // As workerd words it; the disk of the machine or the storage of the object.
+    ["whose storage is full", { message: "database or disk is full: SQLITE_FULL" }, "60", "full"],
+  ])("%s is answered 503 with Retry-After, and the cell is asked once", async (_what, fault, seconds, why) => {
     const workspace = await aWorkspace();
-    const { WORKSPACE_CELL, stubs } = aNamespace([{ overloaded: true }, { overloaded: true }]);
+    const { WORKSPACE_CELL, stubs } = aNamespace([fault, fault]);
     const response = await appWith(servicesOf).request(
       "/api/v1/events",
       {
@@ -73,7 +83,7 @@ describe("an event for an overloaded cell", () => {
     );
     expect(response.status).toBe(503);
     expect(stubs).toHaveLength(1);
-    expect(response.headers.get("retry-after")).toBe("2");
-    expect(await response.json()).toMatchObject({ error: "unavailable" });
+    expect(response.headers.get("retry-after")).toBe(seconds);
+    expect(await response.json()).toMatchObject({ error: "unavailable", message: expect.stringContaining(why) });
   });
 });

@@ -1,11 +1,12 @@
 // The way of a message: handed out once an attempt, tried again by its schedule, settled once, and what its run and its
 // record say of it then.
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { retryWaitMs } from "../../src/domain/delivery-retry.ts";
 import { NOW_MS, stopClock } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import {
+  aReport,
   attempted,
   attemptsOf,
   claim,
@@ -121,6 +122,19 @@ describe("a message that a run asked for", () => {
     await pass(workspace, 1_000);
     await attempted(workspace, id, 1);
     expect(await messageOf(workspace)).toMatchObject({ status: "sent" });
+  });
+
+  it("says in its run's timeline how it went also while its archived journey's runs are being ended", async () => {
+    const { workspace, id, runId } = await aQueuedHook();
+    await granted(workspace, id);
+    await runInDurableObject(workspace.cell, (object) => {
+      // One call: the sweep of the runs cannot come between.
+      object["parts"].journeyCommands.change("order-follow-up", "archive", Date.now());
+      object["parts"].deliveryDesk.report(id, 1, aReport(), Date.now());
+    });
+    expect((await linesOf(workspace, runId)).slice(-2)).toEqual(["ended rest", "sent hook"]);
+    expect(await readRun(workspace, runId)).toMatchObject({ status: "exited", reason: "archived" });
+    expect(await countInCell(workspace, "entry_events")).toBe(0);
   });
 
   it("is sent although its run was cancelled meanwhile", async () => {

@@ -10,6 +10,8 @@ import { countInCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 
 const KEY = "order-follow-up";
+/** Digits alone stand in some id, sooner or later. */
+const [CARD, OTHER_CARD] = ["card-4111", "card-5500"];
 
 /** A stub's own type of these calls is too deep to unfold. */
 interface Calls {
@@ -190,24 +192,25 @@ describe("what an enrollment keeps", () => {
 });
 
 describe("a filter", () => {
-  const filtered = { entry: { event: "order.created", filter: { $state: "/event/card", eq: "4111" } } };
+  const filtered = { entry: { event: "order.created", filter: { $state: "/event/card", eq: CARD } } };
 
   it("sees the payload before redaction, which nothing keeps", async () => {
     const workspace = await aWorkspace();
     await anActiveJourney(workspace.cell, filtered);
-    const over = { dataJson: "{}", unredactedJson: '{"card":"4111"}' };
+    const over = { dataJson: "{}", unredactedJson: `{"card":"${CARD}"}` };
     expect(await reasonOf(workspace, over)).toBe("enrolled");
-    expect(await queryCell(workspace, `SELECT 1 AS hit FROM outbox_events WHERE instr(row, '4111')`)).toEqual([]);
+    const hits = await queryCell(workspace, `SELECT 1 AS hit FROM outbox_events WHERE instr(row, ?)`, CARD);
+    expect(hits).toEqual([]);
   });
 
   it("names the clause that failed, and no value", async () => {
     const workspace = await aWorkspace();
     await anActiveJourney(workspace.cell, filtered);
-    const { receiptJson } = await accepted(workspace, { dataJson: "{}", unredactedJson: '{"card":"5500"}' });
+    const { receiptJson } = await accepted(workspace, { dataJson: "{}", unredactedJson: `{"card":"${OTHER_CARD}"}` });
     expect(JSON.parse(receiptJson ?? "")).toMatchObject({
       journeys: [{ outcome: "skipped", reason: "filter_failed", detail: { path: "/event/card", operator: "eq" } }],
     });
-    expect(receiptJson).not.toContain("5500");
+    expect(receiptJson).not.toContain(OTHER_CARD);
   });
 
   it("reads the identity under /profile/email and /profile/externalId, whatever a property says", async () => {

@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import {
   BYTES_PER_KEY,
+  BYTES_PER_RUN_ID,
   KeyLedger,
   MAX_LEDGER_BYTES,
   MIN_RETENTION_MS,
@@ -226,7 +227,7 @@ describe("above its room", () => {
     await withLedger((ledger, sql) => {
       for (let hour = 0; hour < 24 * 10; hour++) {
         recordKey(ledger, `h${hour}`);
-        ledger.addToCount(3 * KEYS_PER_GB);
+        ledger.addToCount(3 * KEYS_PER_GB, 0);
         ledger.rotate(NOW + (hour + 1) * HOUR_MS, 30 * DAY_MS);
         expect(generations(sql).length).toBeLessThanOrEqual(5);
         for (let age = 0; age < 23 && age <= hour; age++)
@@ -239,8 +240,8 @@ describe("above its room", () => {
 
   it("counts what memory and tables say alike", async () => {
     await withLedger((ledger, sql) => {
-      ledger.addToCount(7);
-      expect(ledger.usage(NOW, DAY_MS).bytes).toBe(7 * BYTES_PER_KEY);
+      ledger.addToCount(7, 2);
+      expect(ledger.usage(NOW, DAY_MS).bytes).toBe(7 * BYTES_PER_KEY + 2 * BYTES_PER_RUN_ID);
       expect(new KeyLedger(sql).usage(NOW, DAY_MS)).toEqual(ledger.usage(NOW, DAY_MS));
     });
   });

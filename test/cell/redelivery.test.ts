@@ -289,6 +289,18 @@ describe("what a message was made of", () => {
       { gone: 1, kept: null },
     ]);
   });
+
+  it("is not kept once more by a message of that age that is sent again, and fails again", async () => {
+    const { workspace, id } = await aMessage([MAIL, { ...REST, for: "P200D" }]);
+    await attempted(workspace, id, 1, REFUSED);
+    await pass(workspace, LATER_MS);
+    expect(await requestsIn(workspace)).toMatchObject([{ kept: null }]);
+    // Its run is on its way still, and holds the event.
+    expect(await redeliver(workspace, id)).toMatchObject({ ok: true });
+    await attempted(workspace, id, 2, REFUSED);
+    await pass(workspace, DAY_MS);
+    expect(await requestsIn(workspace)).toMatchObject([{ kept: null }]);
+  });
 });
 
 describe("what a template says must not be kept", () => {

@@ -143,6 +143,20 @@ describe("migrating a run", () => {
     expect(await deliveriesOf(workspace)).toMatchObject([{ enrollment_id: id, step_id: "mail" }]);
   });
 
+  it("begins nothing for a run of an archived journey that has not been ended yet", async () => {
+    const { workspace, id } = await twoVersions();
+    await changeJourney(workspace.cell, KEY, "archive");
+    for (const dryRun of [true, false]) {
+      expect(await workspace.cell.migrateEnrollment(OPERATOR, id, { version: 2, stepId: "mail", dryRun })).toEqual({
+        ok: false,
+        error: { code: "not_eligible", reason: "not_active" },
+      });
+    }
+    expect(await deliveriesOf(workspace)).toEqual([]);
+    await pass(workspace, 0);
+    expect(await endsOf(workspace)).toEqual(["exited archived"]);
+  });
+
   it("is refused with a reason where it is not possible", async () => {
     const { workspace, id } = await twoVersions();
     const migrate = async (version: number, stepId: string | null) =>

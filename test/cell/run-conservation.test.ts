@@ -1,6 +1,6 @@
 // Nothing is lost and nothing is counted twice: over long random lives of a workspace, with merges and their undoing,
-// triggers, pauses, cancels, migrations, archiving, evictions, kills in the middle of calls and time, every run is in
-// exactly one state, and what is kept beside the runs is what the runs themselves say.
+// erasures, triggers, pauses, cancels, migrations, archiving, evictions, kills in the middle of calls and time, which a
+// clock may set back, every run is in exactly one state, and what is kept beside the runs is what the runs themselves say.
 // `VITE_CONSERVATION_RUNS=200 VITE_CONSERVATION_SEED=7 npm test` lives more lives, or others.
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
@@ -10,6 +10,7 @@ import type { MovedByMerge } from "../../src/cell/merge-log.ts";
 import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf, OPERATOR } from "../support/commands.ts";
 import { settleDelivery } from "../support/deliveries.ts";
+import { erase } from "../support/erasures.ts";
 import { anActiveJourney, changeJourney, editJourney } from "../support/journeys.ts";
 import { checkLaws } from "../support/people-laws.ts";
 import { checkRuns } from "../support/run-laws.ts";
@@ -20,7 +21,7 @@ import { trigger, triggerClaims } from "../support/triggers.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 
 const LIVES = Number(process.env.VITE_CONSERVATION_RUNS ?? 6);
-const SEED = Number(process.env.VITE_CONSERVATION_SEED ?? 20_260_601);
+const SEED = Number(process.env.VITE_CONSERVATION_SEED ?? 20_260_604);
 const MINUTE_MS = 60_000;
 
 stopClock();
@@ -68,6 +69,7 @@ type Keyed =
 
 type Act =
   | Keyed
+  /** Where the minutes are fewer than none, the clock is set back. */
   | { do: "pass"; minutes: number }
   | { do: "change"; key: (typeof KEYS)[number]; change: "activate" | "pause" }
   | { do: "edit"; key: (typeof KEYS)[number]; minutes: number }
@@ -75,14 +77,16 @@ type Act =
   | { do: "cancel" | "settle" | "migrate"; which: number; version: number; stepId: string | null }
   | { do: "cancelMany"; key: (typeof KEYS)[number]; stepId: string }
   | { do: "unmerge"; which: number }
+  | { do: "erase"; email: string }
   | { do: "evict" }
   /** Every object dies at once, between two calls or in the middle of one, which is then made again. */
   | { do: "kill"; during: Act | null; turns: number };
 
+const email = fc.constantFrom(...Array.from({ length: 14 }, (_, i) => `p${i}@e`));
 const identities = fc
   .record(
     {
-      email: fc.constantFrom(...Array.from({ length: 14 }, (_, i) => `p${i}@e`)),
+      email,
       externalId: fc.constantFrom("x1", "x2", "x3", "x4", "x5"),
     },
     { requiredKeys: [], noNullPrototype: true },
@@ -101,8 +105,9 @@ const send: fc.Arbitrary<Act> = fc.record({
 const ask: fc.Arbitrary<Act> = fc.record({ do: fc.constant("trigger" as const), key, identities, order });
 const pass: fc.Arbitrary<Act> = fc.record({
   do: fc.constant("pass" as const),
-  minutes: fc.constantFrom(1, 5, 10, 30, 600),
+  minutes: fc.constantFrom(1, 5, 10, 30, 600, -20),
 });
+const erasure: fc.Arbitrary<Act> = fc.record({ do: fc.constant("erase" as const), email });
 const unmerge: fc.Arbitrary<Act> = fc.record({ do: fc.constant("unmerge" as const), which: fc.nat() });
 const onRun: fc.Arbitrary<Act> = fc.record({
   do: fc.constantFrom("cancel" as const, "migrate" as const, ...Array.from({ length: 6 }, () => "settle" as const)),
@@ -132,12 +137,13 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 14, arbitrary: onRun },
   { weight: 4, arbitrary: unmerge },
   { weight: 1, arbitrary: cancelMany },
+  { weight: 1, arbitrary: erasure },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("evict" as const) }) },
   { weight: 2, arbitrary: kill },
 );
 
 /** What was seen over all lives: what never happened was not tried. */
-const seen = { triggered: 0, notEligible: 0, unmerged: 0, revived: 0, killed: 0, cutOff: 0 };
+const seen = { triggered: 0, notEligible: 0, erased: 0, unmerged: 0, revived: 0, killed: 0, cutOff: 0 };
 
 interface Life {
   workspace: TestWorkspace;
@@ -253,6 +259,9 @@ async function perform(life: Life, one: Act, idempotencyKey: string): Promise<vo
       return await killDuring(life, one, idempotencyKey);
     case "unmerge":
       return await undoMerge(workspace, one.which);
+    case "erase":
+      if (await erase(workspace, one.email)) seen.erased += 1;
+      return;
     case "cancelMany":
       return void (await cell.cancelEnrollments(OPERATOR, one.key, { stepId: one.stepId }));
     case "settle": {

@@ -1,15 +1,16 @@
 // What an event costs in written rows, and a key in bytes: the bill and the room of a workspace. The figures are
 // printed, and docs/storage.md says where each row goes.
 import { createHash } from "node:crypto";
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { BYTES_PER_KEY, KeyLedger } from "../../src/cell/key-ledger.ts";
+import { BYTES_PER_KEY, BYTES_PER_RUN_ID, KeyLedger, type StoredOutcome } from "../../src/cell/key-ledger.ts";
 import { runAlarm } from "../support/alarm.ts";
 import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf } from "../support/commands.ts";
 import { attempted, messagesOf } from "../support/deliveries.ts";
 import { anActiveJourney } from "../support/journeys.ts";
+import { KEY, triggered } from "../support/triggers.ts";
 import { aWorkspace, anId, type TestWorkspace } from "../support/workspace.ts";
 
 stopClock();
@@ -169,30 +170,63 @@ describe("a message", () => {
   });
 });
 
-describe("a key", () => {
-  it("takes up the bytes that the ledger reckons with", async () => {
-    const measure = async (keys: number): Promise<number> =>
-      await runInDurableObject(env.WORKSPACE_CELL.getByName(anId()), (_, { storage }) => {
-        const ledger = new KeyLedger(storage.sql);
-        ledger.open(Date.now());
-        const before = storage.sql.databaseSize;
-        storage.transactionSync(() => {
-          for (let i = 0; i < keys; i++) {
-            const [keyDigest, fingerprint] = [digest(`key ${i}`), digest(`request ${i}`)];
-            const outcome = { eventId: anId(), profileId: anId(), matched: 10, enrolled: 0, runId: null };
-            ledger.record({ keyDigest, fingerprint }, outcome);
-          }
-        });
-        return (storage.sql.databaseSize - before) / keys;
+/** Bytes that a ledger row takes up, page fill included, at each of these numbers of keys with such an outcome. */
+async function bytesOf(sizes: readonly number[], over: Partial<StoredOutcome>): Promise<number[]> {
+  return await runInDurableObject(env.WORKSPACE_CELL.getByName(anId()), (_, { storage }) => {
+    const ledger = new KeyLedger(storage.sql);
+    ledger.open(Date.now());
+    const before = storage.sql.databaseSize;
+    let stored = 0;
+    return sizes.map((size) => {
+      const keys = Array.from({ length: size - stored }, (_key, i) => {
+        const claim = { keyDigest: digest(`key ${stored + i}`), fingerprint: digest(`request ${stored + i}`) };
+        const outcome = { eventId: anId(), profileId: anId(), matched: 10, enrolled: 0, runId: null, ...over };
+        return { claim, outcome };
       });
-    const bytes = [await measure(20_000), await measure(27_000)];
-    console.log(
-      `bytes per ledger row: ${bytes.map((figure) => figure.toFixed(1)).join(", ")} (20,000 and 27,000 keys)`,
-    );
-    for (const figure of bytes) {
-      expect(figure).toBeLessThanOrEqual(BYTES_PER_KEY);
-      expect(figure).toBeGreaterThan(BYTES_PER_KEY * 0.95);
-    }
+      storage.transactionSync(() => ledger.recordAll(keys));
+      stored = size;
+      return (storage.sql.databaseSize - before) / size;
+    });
+  });
+}
+
+describe("a key", () => {
+  it.each([
+    ["an event that ten journeys hear", { matched: 10 }, BYTES_PER_KEY, 0.93],
+    ["an event that a thousand journeys hear", { matched: 1_000, enrolled: 900 }, BYTES_PER_KEY, 0.95],
+    ["a trigger whose run goes on", { matched: 1, enrolled: 1, runId: anId() }, BYTES_PER_KEY + BYTES_PER_RUN_ID, 0.93],
+    ["a trigger whose run ended", { matched: 2, enrolled: 1, runId: anId() }, BYTES_PER_KEY + BYTES_PER_RUN_ID, 0.93],
+  ] as const)(
+    "of %s takes up no more bytes than the ledger reckons with, and hardly less",
+    async (what, outcome, room, atLeast) => {
+      const bytes = await bytesOf([20_000, 27_000], outcome);
+      const shown = bytes.map((figure) => figure.toFixed(1)).join(", ");
+      console.log(`bytes per ledger row of ${what}: ${shown} (20,000 and 27,000 keys)`);
+      for (const figure of bytes) {
+        expect(figure).toBeLessThanOrEqual(room);
+        expect(figure).toBeGreaterThan(room * atLeast);
+      }
+    },
+    30_000,
+  );
+
+  it("of a trigger is counted with its run's id, whenever the count is made", async () => {
+    const workspace = await aWorkspace();
+    await anActiveJourney(workspace.cell, {
+      key: KEY,
+      entry: { api: true },
+      eligibility: { reentry: "always", maxActive: 9 },
+    });
+    const bytes = async () => (await workspace.cell.health()).ledger.bytes;
+    await accepted(workspace);
+    await triggered(workspace);
+    await evictDurableObject(workspace.cell);
+    await triggered(workspace);
+    await runAlarm(workspace.cell);
+    const counted = 3 * BYTES_PER_KEY + 2 * BYTES_PER_RUN_ID;
+    expect(await bytes()).toBe(counted);
+    await evictDurableObject(workspace.cell);
+    expect(await bytes()).toBe(counted);
   });
 });
 

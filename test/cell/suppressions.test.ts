@@ -5,13 +5,21 @@ import { env } from "cloudflare:workers";
 import type { KeyObject } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import type { WorkspaceCalls } from "../../src/cell/cell-client.ts";
-import { unsubscribe } from "../../src/cell/consent-commands.ts";
 import { Suppressions } from "../../src/cell/suppressions.ts";
 import type { KnownProfile } from "../../src/domain/suppression.ts";
 import { servicesOf } from "../../src/services.ts";
 import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
-import { aMailing, aMessage, anEmailStep, aPerson, aSendingWorkspace, standOf, suppress } from "../support/consent.ts";
+import {
+  aMailing,
+  aMessage,
+  anEmailStep,
+  aPerson,
+  aSendingWorkspace,
+  clickUnsubscribe,
+  standOf,
+  suppress,
+} from "../support/consent.ts";
 import { attempted, claim } from "../support/deliveries.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { erase } from "../support/erasures.ts";
@@ -53,13 +61,6 @@ async function haveMovedOn(workspace: TestWorkspace, externalId: string): Promis
   for (let i = 0; i < 5; i++) {
     await aPerson(workspace, { identities: { email: `${externalId}.${i}@example.com`, externalId } });
   }
-}
-
-/** Clicks the link in a message. */
-async function clickUnsubscribe({ cell }: TestWorkspace, deliveryId: string): Promise<void> {
-  await runInDurableObject(cell, (object, { storage }) => {
-    storage.transactionSync(() => unsubscribe(object["parts"], deliveryId, Date.now()));
-  });
 }
 
 describe("suppressing a person", () => {
@@ -460,6 +461,20 @@ describe("an erasure", () => {
     await erase(workspace, ALEX.email);
     expect(before).toHaveLength(1);
     expect(await entriesOf(workspace)).toEqual(before);
+  });
+
+  it("does not undo what the person says afterwards, by the link in an e-mail they have", async () => {
+    const workspace = await aSendingWorkspace();
+    await aMailing(workspace);
+    const { id } = await aMessage(workspace, { identities: LEAD });
+    await attempted(workspace, id, 1);
+    // Into another profile, which answers for both from then on.
+    await merge(workspace);
+    await erase(workspace, LEAD.email);
+    await clickUnsubscribe(workspace, id);
+    expect(await countInCell(workspace, "suppressions")).toBe(0);
+    expect(await mailTo(workspace, { email: LEAD.email })).toBe("skipped unsubscribed");
+    expect(await mailTo(workspace, { email: "somebody@else.example" })).toBe("granted");
   });
 });
 

@@ -1,5 +1,5 @@
 // A merge is undone: what goes back, and what stays.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf, OPERATOR } from "../support/commands.ts";
 import { reasonOf } from "../support/decisions.ts";
@@ -197,6 +197,22 @@ describe("runs after a merge was undone", () => {
       ["ended", { status: "exited", reason: "merged_duplicate" }],
       ["merged", { unmergedProfileId: merged.leadId }],
     ]);
+  });
+
+  it("never go back in time, also where the clock was set back since the merge", async () => {
+    const workspace = await aWorkspace();
+    await anActiveJourney(workspace.cell, { key: "both" });
+    await anActiveJourney(workspace.cell, { key: "leads", entry: { event: "lead.made" } });
+    await accepted(workspace, { event: "lead.made", identities: LEAD });
+    const merged = await merge(workspace);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await undo(merged);
+    for (const { timeline, run } of await runsOf(workspace)) {
+      const instants = (JSON.parse(timeline) as { at: string }[]).map(({ at }) => at);
+      expect(instants).toEqual(instants.toSorted());
+      const [changedAt] = JSON.parse(run) as [number];
+      expect(new Date(changedAt).toISOString()).toBe(instants.at(-1));
+    }
   });
 
   it("go back as they ended where they ended meanwhile", async () => {

@@ -2,8 +2,8 @@
 // library it shows whether anything follows an answer that has no body.
 import { connect } from "node:net";
 import { gunzipSync } from "node:zlib";
+import { SOON_MS } from "../support/patience.ts";
 
-const ANSWER_TIMEOUT_MS = 10_000;
 const HEAD_END = "\r\n\r\n";
 
 export interface Exchanged {
@@ -23,7 +23,7 @@ export interface Exchanged {
  */
 export async function exchange(port: number, ...requests: readonly string[]): Promise<Exchanged[]> {
   const socket = connect({ port, host: "127.0.0.1" });
-  socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error("no whole answer came")));
+  socket.setTimeout(SOON_MS, () => socket.destroy(new Error("no whole answer came")));
   const chunks = socket.iterator() as AsyncIterableIterator<Buffer>;
   const answers: Exchanged[] = [];
   let received = Buffer.alloc(0);

@@ -2,6 +2,7 @@
 // a write; and what is odd and allowed is kept exactly.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { call, track } from "../support/dev-client.ts";
+import { SOON_MS } from "../support/patience.ts";
 import { bodyOfSize, bodyWith, KEPT_DATA, OVERSIZE_BYTES, REFUSED_BODIES } from "./hostile-bodies.ts";
 import { ECHO, HostileServer } from "./hostile-server.ts";
 
@@ -48,7 +49,7 @@ describe("data that is odd and allowed", () => {
   it("is listed as it was sent, out of the read model too", async () => {
     const { eventId, profileId } = await hostile.sendAccepted(bodyWith('{"v":"\\ud800\\u0000"}', "odd-and-listed"));
     const path = `/api/v1/events?profileId=${profileId}`;
-    await expect.poll(async () => (await call(hostile.server, path)).text).toContain(eventId);
+    await expect.poll(async () => (await call(hostile.server, path)).text, { timeout: SOON_MS }).toContain(eventId);
     expect((await call(hostile.server, path)).text).toContain('"data":{"v":"\\ud800\\u0000"}');
     expect(await dataTextOf(eventId)).toBe('{"v":"\\ud800\\u0000"}');
   });

@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { activateJourney, caughtUp, eachOf, read, readAll, workspaceHealth } from "../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../support/dev-server.ts";
+import { SOON_MS } from "../support/patience.ts";
 import { BIG_TOTAL, fieldsOf, Load, LOAD_JOURNEYS, MOMENTS, type Sent } from "./load.ts";
 
 const ROUNDS = Number(process.env["KILL_ROUNDS"] ?? 3);
@@ -11,7 +12,6 @@ const SEED = Number(process.env["KILL_SEED"] ?? randomInt(1, 2 ** 31));
 const AT_A_TIME = 16;
 /** Small, so that the list has many pages. */
 const PAGE = 37;
-const LIST_MS = 20_000;
 
 interface StoredEvent {
   eventId: string;
@@ -164,7 +164,7 @@ describe.each(rounds)(`round $round of seed ${SEED}, killed $moment`, ({ moment 
 
   it("enrolled nobody twice in a journey that takes everyone once", async () => {
     const people = peopleOf(load.sent.filter(({ event }) => event === "load.tick"));
-    await expect.poll(async () => (await enrolledIn("load-once")).length, { timeout: LIST_MS }).toBe(people.size);
+    await expect.poll(async () => (await enrolledIn("load-once")).length, { timeout: SOON_MS }).toBe(people.size);
     expect(new Set(await enrolledIn("load-once")).size).toBe(people.size);
   });
 

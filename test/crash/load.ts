@@ -80,7 +80,10 @@ export class Load {
     const target = LEAST_ACKNOWLEDGED + Math.floor(this.#random() * MORE_ACKNOWLEDGED);
     const delayMs = FLUSH_DELAY_MS + Math.floor(this.#random() * FLUSH_MS);
     const before = moment === "as the read model has grown" ? await newestListed(server) : null;
+    /** A request that was sent before has its answer already: what is to be there after the kill is what is new. */
+    const known = this.sent.length;
     let acknowledged = 0;
+    let newlyAcknowledged = 0;
     let inFlight = 0;
     const end = new AbortController();
     const kill = (): void => {
@@ -91,16 +94,22 @@ export class Load {
     const client = async (): Promise<void> => {
       while (!end.signal.aborted) {
         inFlight += 1;
-        const isAcknowledged = await this.post(server, this.#next()).catch(() => false);
+        const next = this.#next();
+        const isAcknowledged = await this.post(server, next).catch(() => false);
         inFlight -= 1;
-        if (isAcknowledged) acknowledged += 1;
-        if (end.signal.aborted) continue;
-        if (moment === "at any moment" && acknowledged >= target) kill();
-        if (moment === "as a flush is under way" && acknowledged === 1 && isAcknowledged) setTimeout(kill, delayMs);
+        if (!isAcknowledged || end.signal.aborted) continue;
+        acknowledged += 1;
+        const isNew = this.sent.indexOf(next) >= known;
+        if (isNew) newlyAcknowledged += 1;
+        if (moment === "at any moment" && acknowledged >= target && newlyAcknowledged > 0) kill();
+        if (moment === "as a flush is under way" && isNew && newlyAcknowledged === 1) setTimeout(kill, delayMs);
       }
     };
     const watch = async (): Promise<void> => {
-      while (!end.signal.aborted) if ((await newestListed(server)) !== before) kill();
+      while (!end.signal.aborted) {
+        const hasGrown = (await newestListed(server)) !== before;
+        if (hasGrown && newlyAcknowledged > 0) kill();
+      }
     };
     const clients = Array.from({ length: CLIENTS }, client);
     await Promise.all(moment === "as the read model has grown" ? [...clients, watch()] : clients);

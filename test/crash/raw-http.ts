@@ -1,8 +1,7 @@
 // HTTP as bytes on a socket: for what no client library would send, and for answers that come before the request
 // is whole.
 import { connect } from "node:net";
-
-const ANSWER_TIMEOUT_MS = 10_000;
+import { SOON_MS } from "../support/patience.ts";
 
 export interface RawAnswer {
   status: number;
@@ -44,7 +43,7 @@ export async function sendRaw(
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer | null>();
   const socket = connect({ port, host: "127.0.0.1" });
   const received: Buffer[] = [];
-  socket.setTimeout(ANSWER_TIMEOUT_MS, () => reject(new Error("no answer, and the connection stays open")));
+  socket.setTimeout(SOON_MS, () => reject(new Error("no answer, and the connection stays open")));
   socket.on("data", (data: Buffer) => {
     received.push(data);
     const answer = parseAnswer(Buffer.concat(received));

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { TimelineEntry } from "../../src/domain/enrollment.ts";
 import { activateJourney, call, eachOf, read, readAll, track, workspaceHealth } from "../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../support/dev-server.ts";
+import { IN_THE_END_MS } from "../support/patience.ts";
 
 const ROUNDS = Number(process.env["KILL_ROUNDS"] ?? 2);
 const SEED = Number(process.env["KILL_SEED"] ?? randomInt(1, 2 ** 31));
@@ -20,7 +21,8 @@ const ALL = RUNS + TRIGGERED;
 const AT_A_TIME = 16;
 /** The runs of a round take three seconds: a kill falls before, between and after their steps. */
 const KILL_AFTER_MS = { least: 200, most: 3_200 };
-const DONE_MS = 30_000;
+/** A server that starts, and runs that go on. */
+const ROUND_MS = 2 * IN_THE_END_MS;
 
 const hook = (id: string, more: object = {}) => ({ id, type: "webhook", url: "http://127.0.0.1:9/", ...more });
 const JOURNEY = {
@@ -82,7 +84,7 @@ async function over(round: number): Promise<void> {
     const { conservation, outboxChanges } = await workspaceHealth(server);
     expect([conservation, outboxChanges]).toMatchObject([{ active: 0, enrolled: ALL * round }, 0]);
   };
-  await vi.waitFor(isOver, { timeout: DONE_MS, interval: 250 });
+  await vi.waitFor(isOver, { timeout: IN_THE_END_MS, interval: 250 });
 }
 
 const rounds = Array.from({ length: ROUNDS }, (_, index) => ({ round: index + 1 }));
@@ -133,7 +135,7 @@ describe.each(rounds)(`round $round of seed ${SEED}`, ({ round }) => {
     await eachOf(payers, AT_A_TIME, pay);
     await eachOf(askers, AT_A_TIME, ask);
     await over(round);
-  });
+  }, ROUND_MS);
 
   it("brings every run to its end, each step once", async () => {
     const ways = new Map<string, number>();

@@ -241,6 +241,26 @@ describe("delivery lists", () => {
     );
   });
 
+  it("of a journey read about as many rows as they answer, however many others there are", async () => {
+    const workspaceId = aWorkspace();
+    const rows = Array.from({ length: 2000 }, (_, i) => aDeliveryRow({ journey_key: i % 200 === 0 ? "few" : "many" }));
+    await given(workspaceId, "deliveries", rows);
+    for (const journeyKey of ["few", "many", "none"]) {
+      const read = await rowsRead(() => listDeliveries(env.DB, workspaceId, { journeyKey }, page));
+      expect(read, journeyKey).toBeLessThanOrEqual(page.limit + 2);
+    }
+  });
+
+  it("of a journey that failed read what failed in others too, and none that was sent", async () => {
+    const workspaceId = aWorkspace();
+    const rows = Array.from({ length: 2000 }, (_, i) => aDeliveryRow({ status: i % 50 === 0 ? "failed" : "sent" }));
+    await given(workspaceId, "deliveries", rows);
+    const filters = { journeyKey: "another", status: "failed" } as const;
+    const read = await rowsRead(() => listDeliveries(env.DB, workspaceId, filters, page));
+    // By the index and by the key.
+    expect(read).toBeLessThanOrEqual(2 * 40 + 2);
+  });
+
   it("of the few that failed read none that was sent", async () => {
     const workspaceId = aWorkspace();
     const rows = Array.from({ length: 2000 }, () => aDeliveryRow({ status: "sent" }));

@@ -20,6 +20,7 @@ function aJob({ template, ...over }: Partial<Omit<EmailJob, "template">> & { tem
     },
     state: { event: { orderId: "1001" }, profile: { email: "alex@example.com" }, journey: {} },
     to: "alex@example.com",
+    redirected: false,
     defaultFrom: "Acme <hello@example.com>",
     unsubscribeUrl: "https://events.example.com/u/token",
     ...over,
@@ -47,6 +48,7 @@ describe("sendEmail", () => {
     expect(report).toMatchObject({ outcome: "sent", reason: null, providerId: job.deliveryId });
     expect(email).toEqual({
       deliveryId: job.deliveryId,
+      idempotencyKey: job.deliveryId,
       workspaceId: WORKSPACE_ID,
       from: "Acme <hello@example.com>",
       to: "alex@example.com",

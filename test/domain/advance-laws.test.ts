@@ -31,7 +31,6 @@ type Command =
   | { do: "event"; name: string; data: JsonObject }
   | { do: "settle"; which: number; outcome: DeliveryOutcome }
   | { do: "hold"; held: boolean }
-  | { do: "merge" }
   | { do: "migrate"; stepId: string | null }
   | { do: "end"; status: "exited" | "cancelled" };
 
@@ -62,7 +61,6 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("hold"), held: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("merge") }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("migrate"), stepId: fc.constantFrom(null, "s0", "s1", "s9") }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("end"), status: fc.constantFrom("exited", "cancelled") }) },
 ) as fc.Arbitrary<Command>;
@@ -138,11 +136,6 @@ class Keeper {
         );
         break;
       }
-      case "merge":
-        this.#take((run, situation) =>
-          advance(this.plan, run, { kind: "merged", mergedProfileId: "profile-2" }, situation),
-        );
-        break;
       case "end": {
         const { status } = next;
         this.#take((run, situation) => advance(this.plan, run, { kind: "end", status, reason: "outside" }, situation));

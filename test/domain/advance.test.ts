@@ -308,7 +308,6 @@ describe("ending a run from outside", () => {
     { kind: "timer", generation: 1 },
     { kind: "event", name: "payment.succeeded", data: () => ({}) },
     { kind: "caught_up", status: "sent" },
-    { kind: "merged", mergedProfileId: "profile-2" },
     { kind: "end", status: "cancelled", reason: "cancelled" },
   ];
   it.each(LATE)("is final: $kind changes nothing", (input) => {
@@ -324,19 +323,6 @@ describe("ending a run from outside", () => {
       status: "failed",
       endedAt: MONDAY_NOON,
     });
-  });
-});
-
-describe("a merge", () => {
-  it("is a line of the timeline, and the run goes on", () => {
-    const stage = started([DAY_LONG]);
-    stage.feed({ kind: "merged", mergedProfileId: "profile-2" });
-    expect(stage.timeline.at(-1)).toMatchObject({
-      kind: "merged",
-      stepId: "rest",
-      detail: { mergedProfileId: "profile-2" },
-    });
-    expect(stage.run.status).toBe("active");
   });
 });
 
@@ -381,5 +367,20 @@ describe("a run that cannot go on", () => {
     while (stage.run.status === "active") stage.fire();
     expect(stage.run.steps).toBe(MAX_RUN_STEPS);
     expect(JSON.stringify(stage.timeline).length).toBeLessThan(1_500_000);
+  });
+
+  it("has a timeline that fits into one row, whatever characters stand in its paths", () => {
+    const ids = Array.from({ length: 199 }, (_, i) => String(i).padStart(64, "i"));
+    // Each character is six bytes of JSON text.
+    const condition = { $state: `/event/${"\u0001".repeat(300)}`, startsWith: "a" };
+    const picks = ids.slice(1).map((id, i) => {
+      const to = ids[(i + 2) % ids.length];
+      return { id, type: "branch", if: condition, then: to, else: to };
+    });
+    const wait = { id: ids[0], type: "wait_for_event", event: "e", timeout: "PT1H" };
+    const stage = started([wait, ...picks], {}, { exitOn: [{ event: "stop" }] });
+    while (stage.run.status === "active") stage.fire();
+    expect(stage.run.steps).toBe(MAX_RUN_STEPS);
+    expect(new TextEncoder().encode(JSON.stringify(stage.timeline)).byteLength).toBeLessThan(1_900_000);
   });
 });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   MAX_SIMULATED_EVENTS,
+  MAX_SIMULATED_MESSAGE_BYTES,
   MAX_SIMULATED_RUNS,
   MAX_SIMULATED_STEPS,
   simulate,
@@ -223,6 +224,19 @@ describe("simulate", () => {
     expect(simulation.stoppedBy).toBe("step_limit");
     const entered = simulation.enrollments.flatMap(({ timeline }) => timeline.filter(({ kind }) => kind === "entered"));
     expect(entered).toHaveLength(MAX_SIMULATED_STEPS);
+  });
+
+  it("stops when what it would send is too much to show, and says so", () => {
+    const hook = { id: "hook", type: "webhook", url: "https://crm.example.com", body: { $state: "/event" } };
+    const loop = { id: "loop", type: "delay", for: "PT1S", next: "hook" };
+    const script = aScript(
+      { steps: [hook, loop], exitOn: [{ event: "stop" }] },
+      { events: [order(0, { note: "n".repeat(100_000) })] },
+    );
+    const { deliveries, stoppedBy } = simulate(script);
+    expect(stoppedBy).toBe("size_limit");
+    expect(JSON.stringify(deliveries.map(({ request }) => request)).length).toBeLessThan(MAX_SIMULATED_MESSAGE_BYTES);
+    expect(deliveries.length).toBe(Math.floor(MAX_SIMULATED_MESSAGE_BYTES / 100_200));
   });
 
   it("stops when there are too many runs, and says so", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../src/domain/json.ts";
-import { compileDocument, compileValue, jsonFits } from "../../src/domain/state-values.ts";
+import { compileDocument, compileValue, jsonFits, jsonSize } from "../../src/domain/state-values.ts";
 
 const SCOPE = { event: () => ({ id: "o1", none: null, list: [1] }), profile: () => ({ plan: "Pro" }) };
 
@@ -47,5 +47,22 @@ describe("jsonFits", () => {
         expect(jsonFits(any as Json, bytes - 1)).toBe(false);
       }),
     );
+  });
+});
+
+describe("jsonSize", () => {
+  it("looks into a large place once, however often it is named and asked about", () => {
+    let looks = 0;
+    const place = new Proxy([1, "two", { three: [3] }], {
+      ownKeys: (target) => {
+        looks += 1;
+        return Reflect.ownKeys(target);
+      },
+    });
+    const alone = JSON.stringify(place).length;
+    looks = 0;
+    expect(jsonSize({ a: place, b: [place, place] })).toBe(3 * alone + '{"a":,"b":[,]}'.length);
+    expect(jsonSize({ a: place })).toBe(alone + '{"a":}'.length);
+    expect(looks).toBe(1);
   });
 });

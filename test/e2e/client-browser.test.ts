@@ -13,6 +13,7 @@ import { builtClient } from "../support/built-client.ts";
 import { caughtUp, readAll } from "../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../support/dev-server.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
+import { SOON_MS } from "../support/patience.ts";
 
 declare global {
   /** What the page has imported, and how it reaches its backend. */
@@ -179,7 +180,7 @@ describe("when a page is left", () => {
     }, referenceId);
     expect(backend.requests.map(({ taken }) => taken)).toEqual([]);
     await page.goto("about:blank");
-    await vi.waitFor(() => expect(backend.requests.map(({ taken }) => taken)).toEqual([200]), { timeout: 20_000 });
+    await vi.waitFor(() => expect(backend.requests.map(({ taken }) => taken)).toEqual([200]), { timeout: SOON_MS });
     expect(await storedCount(referenceId)).toBe(5);
   });
 
@@ -191,7 +192,7 @@ describe("when a page is left", () => {
       void buffer.track({ event: "page.closed", profile: { externalId: "cus_page" }, referenceId: reference });
     }, referenceId);
     await other.close({ runBeforeUnload: true });
-    await vi.waitFor(() => expect(backend.requests.map(({ taken }) => taken)).toEqual([200]), { timeout: 20_000 });
+    await vi.waitFor(() => expect(backend.requests.map(({ taken }) => taken)).toEqual([200]), { timeout: SOON_MS });
     expect(await storedCount(referenceId)).toBe(1);
   });
 });

@@ -9,6 +9,7 @@ import { builtClient } from "../support/built-client.ts";
 import { caughtUp, readAll } from "../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../support/dev-server.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
+import { SOON_MS } from "../support/patience.ts";
 
 /** Made once for all requests, before any binding is known to it. */
 const WORKER = `
@@ -124,6 +125,6 @@ describe("in a Worker", () => {
   it("a buffer is flushed after the answer", async () => {
     const referenceId = randomUUID();
     expect(await ask("buffer", { referenceId })).toEqual({ taken: 3 });
-    await expect.poll(async () => await storedCount(referenceId), { timeout: 20_000 }).toBe(3);
+    await expect.poll(async () => await storedCount(referenceId), { timeout: SOON_MS }).toBe(3);
   });
 });

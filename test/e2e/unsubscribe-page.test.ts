@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vite
 import { startBrowser } from "../support/browser.ts";
 import { activateJourney, read, readAll, track, writeTemplate } from "../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../support/dev-server.ts";
+import { SOON_MS } from "../support/patience.ts";
 
-const SOON_MS = 20_000;
 const PHONE = { width: 390, height: 844 };
 const DESKTOP = { width: 1280, height: 800 };
 

@@ -20,7 +20,14 @@ interface Delivery {
   attempts: number;
   nextAttemptAt: string | null;
   target: string;
-  attemptLog: { at: string; outcome: string; code: string | null; message: string | null; durationMs: number }[];
+  attemptLog: {
+    at: string;
+    outcome: string;
+    code: string | null;
+    message: string | null;
+    durationMs: number;
+    target: string;
+  }[];
 }
 
 let server: DevServer;
@@ -91,6 +98,7 @@ const attempt = (outcome: string, code: string, message: unknown) => ({
   code,
   message,
   durationMs: expect.any(Number),
+  target: expect.stringContaining("http"),
 });
 
 type Receiver = (response: ServerResponse) => void;
@@ -134,9 +142,7 @@ describe("a receiver that", () => {
   });
 
   it("is not there is logged as a connection that failed", async () => {
-    const receiver = await startWebhookReceiver();
-    await receiver.close();
-    const { attemptLog } = await callOnce(receiver.url);
+    const { attemptLog } = await callOnce("http://127.0.0.1:9/");
     expect(attemptLog[0]).toEqual(attempt("retry", "connection_failed", expect.any(String)));
   });
 

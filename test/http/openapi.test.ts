@@ -19,6 +19,7 @@ interface Parameter {
 interface DescribedOperation {
   operationId: string;
   summary: string;
+  description?: string;
   tags: string[];
   security: Record<string, string[]>[];
   parameters: Parameter[];
@@ -129,6 +130,14 @@ describe("/openapi.json", () => {
     ]);
     expect("401" in operation.responses).toBe(schemes.length > 0 || keyInBody);
     expect("403" in operation.responses).toBe(scopes.length > 0 || keyInBody);
+  });
+
+  it("says which scopes a call needs besides, for what its body names", () => {
+    const preview = operations.find(({ operation }) => operation.operationId === "previewTemplate")?.operation;
+    expect(preview?.security).toEqual([{ apiKey: ["templates:read"] }]);
+    expect(preview?.description).toMatch(
+      /With `eventId` the key needs `events:read` too\. With `profileId` the key needs `profiles:read` too\.$/,
+    );
   });
 
   it("asks for the idempotency key of an event", () => {

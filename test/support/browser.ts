@@ -1,6 +1,7 @@
 // Chromium as a test drives it: headless, with a profile of its own, and without a word to anybody but loopback.
 import { existsSync } from "node:fs";
 import { chromium, type Browser } from "playwright-core";
+import { SOON_MS } from "./patience.ts";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
@@ -11,6 +12,7 @@ export async function startBrowser(): Promise<Browser> {
   }
   return await chromium.launch({
     executablePath: EXECUTABLE,
+    timeout: SOON_MS,
     args: [
       "--no-sandbox",
       "--disable-gpu",

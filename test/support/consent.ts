@@ -1,5 +1,7 @@
 // Journeys that write to people, what stands against it, and what became of their messages.
+import { runInDurableObject } from "cloudflare:test";
 import type { AcceptCommand } from "../../src/cell/command.ts";
+import { unsubscribe } from "../../src/cell/consent-commands.ts";
 import type { SuppressionReason } from "../../src/domain/consent.ts";
 import type { KnownProfile } from "../../src/domain/suppression.ts";
 import type { WorkspaceSettings } from "../../src/domain/workspace.ts";
@@ -77,4 +79,11 @@ export async function standOf(workspace: TestWorkspace, id: string): Promise<str
   const message = (await messagesOf(workspace)).find((one) => one.id === id);
   if (message === undefined) throw new Error("expected a message");
   return message.reason === null ? message.status : `${message.status} ${message.reason}`;
+}
+
+/** Clicks the link in a message. */
+export async function clickUnsubscribe({ cell }: TestWorkspace, deliveryId: string): Promise<void> {
+  await runInDurableObject(cell, (object, { storage }) => {
+    storage.transactionSync(() => unsubscribe(object["parts"], deliveryId, Date.now()));
+  });
 }

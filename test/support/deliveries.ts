@@ -1,6 +1,6 @@
 // Messages in a cell: how they stand, claims and reports as who sends makes them, and a way to settle one directly.
 import { runInDurableObject } from "cloudflare:test";
-import type { Claim, DeliveryJob, SendReport } from "../../src/domain/delivery.ts";
+import type { Claim, DeliveryJob, MessageAttempt, SendReport } from "../../src/domain/delivery.ts";
 import { ok } from "../../src/domain/result.ts";
 import type { DeliveryOutcome } from "../../src/domain/run.ts";
 import type { TemplateDefinition } from "../../src/domain/template.ts";
@@ -62,11 +62,13 @@ export async function attemptsOf(workspace: Pick<TestWorkspace, "cell">, id: str
 }
 
 /** The recursive type of a job is too deep for a stub's types to unfold. */
-type ClaimCalls = { claimDelivery: (id: string, attempt: number) => Promise<Claim> };
+type ClaimCalls = { claimDeliveries: (asked: MessageAttempt[]) => Promise<Claim[]> };
 
 /** Claims a message. */
 export async function claim({ cell }: Pick<TestWorkspace, "cell">, id: string, attempt = 1): Promise<Claim> {
-  return await (cell as unknown as ClaimCalls).claimDelivery(id, attempt);
+  const [answer] = await (cell as unknown as ClaimCalls).claimDeliveries([{ deliveryId: id, attempt }]);
+  if (answer === undefined) throw new Error("expected an answer");
+  return answer;
 }
 
 /** Claims a message that must be granted. */
@@ -96,7 +98,7 @@ export async function report(
   attempt: number,
   over: Partial<SendReport> = {},
 ): Promise<void> {
-  await cell.reportDelivery(id, attempt, aReport(over));
+  await cell.reportDeliveries([{ deliveryId: id, attempt, report: aReport(over) }]);
 }
 
 /** Claims an attempt and reports how it went. */

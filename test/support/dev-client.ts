@@ -2,8 +2,8 @@
 // they are, so that a test can send what no JSON writer would.
 import { expect, vi } from "vitest";
 import type { DevServer } from "./dev-server.ts";
+import { SOON_MS } from "./patience.ts";
 
-const CATCH_UP_MS = 20_000;
 const LARGEST_PAGE = 200;
 
 export interface Answer {
@@ -120,7 +120,7 @@ export async function workspaceHealth(server: DevServer): Promise<WorkspaceHealt
 /** Waits, for a bounded time, until every accepted event has left the cell for the read model. */
 export async function caughtUp(server: DevServer): Promise<void> {
   const isUpToDate = async () => expect((await workspaceHealth(server)).outbox).toBe(0);
-  await vi.waitFor(isUpToDate, { timeout: CATCH_UP_MS });
+  await vi.waitFor(isUpToDate, { timeout: SOON_MS });
 }
 
 /** Does something with each item, several at a time. */

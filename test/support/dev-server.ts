@@ -1,14 +1,20 @@
 // Starts the real `npm run dev` (its script, by this Node) on a state folder and port of the test's own, in a
 // process group of its own, so that a test can end it politely or as a power cut would.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 
 const PROJECT_ROOT = resolve(import.meta.dirname, "../..");
-const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 90_000;
+const STOP_TIMEOUT_MS = 60_000;
+const GROUP_POLL_MS = 10;
+/** Below those that systems give to outgoing connections and to whoever asks for any port (RFC 6335: from 49152 on; on
+ * Linux from 32768 on). Among those a port that was let go a moment ago may be somebody else's by now. */
+const PORTS = { least: 20_000, most: 32_000 };
 
 /** What dev.json says. */
 export interface DevFile {
@@ -59,20 +65,27 @@ export function newStateDir(): string {
   return join(mkdtempSync(join(tmpdir(), "waypost-test-")), "state");
 }
 
-/** A port that was free a moment ago. */
+/** A port that was free a moment ago, and that nobody is given who asks for any. */
 export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((listening) => probe.listen(0, "127.0.0.1", listening));
-  const address = probe.address();
-  await new Promise((closed) => probe.close(closed));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  for (;;) {
+    const port = randomInt(PORTS.least, PORTS.most);
+    const probe = createServer();
+    const isFree = await new Promise<boolean>((known) => {
+      probe.once("error", () => known(false)).listen(port, "127.0.0.1", () => known(true));
+    });
+    if (!isFree) continue;
+    await new Promise((closed) => probe.close(closed));
+    return port;
+  }
 }
 
 /** Starts a server and waits until it is ready. */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   const server = await spawnDevServer(options);
-  await server.ready;
+  await server.ready.catch(async (error: unknown) => {
+    await server.kill9();
+    throw error;
+  });
   const dev = JSON.parse(readFileSync(server.devJson, "utf8")) as DevFile;
   return { ...server, baseUrl: dev.baseUrl, dev };
 }
@@ -114,22 +127,42 @@ export async function spawnDevServer({ stateDir, port, env }: DevServerOptions):
     kill9: async () => {
       killGroup(pid);
       await exited;
+      // Whoever looks into its files, or starts on them again, must not meet its runtime on the way out.
+      while (groupIsAlive(pid)) await wait(GROUP_POLL_MS);
     },
   };
 }
 
-/** The processes that still run in a server's group: its children share it. */
+/** Whether a process still runs in a server's group: its children share it. */
 export function groupIsAlive(pid: number): boolean {
   try {
     process.kill(-pid, 0);
-    return true;
   } catch {
+    return false;
+  }
+  if (!existsSync("/proc/self/stat")) return true;
+  // One that has ended is there until its new parent looks, which is nobody's promise.
+  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && runsInGroup(name, pid));
+}
+
+/** By proc(5): pid (comm) state ppid pgrp … num_threads is field 20. A zombie has ended with its last thread. */
+function runsInGroup(name: string, group: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+    const afterName = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return Number(afterName[2]) === group && (afterName[0] !== "Z" || Number(afterName[17]) > 1);
+  } catch {
+    // It ended between the listing and the look.
     return false;
   }
 }
 
 function killGroup(pid: number): void {
-  if (groupIsAlive(pid)) process.kill(-pid, "SIGKILL");
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // There is nobody left.
+  }
 }
 
 function collect(stream: NodeJS.ReadableStream | null): () => string {

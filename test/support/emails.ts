@@ -5,6 +5,7 @@ import type { OutgoingEmail } from "../../src/delivery/outgoing-email.ts";
 export function anOutgoingEmail(over: Partial<OutgoingEmail> = {}): OutgoingEmail {
   return {
     deliveryId: "019bf964-302b-7a7f-add2-589343ef9f32",
+    idempotencyKey: "019bf964-302b-7a7f-add2-589343ef9f32",
     workspaceId: "019bf964-302b-7a7f-add2-589343ef9f31",
     from: "Acme <hello@example.com>",
     to: "alex@example.com",

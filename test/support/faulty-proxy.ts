@@ -4,6 +4,7 @@
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { SOON_MS } from "./patience.ts";
 
 /**
  * What becomes of one request; a status of the proxy's own is answered without asking the server.
@@ -89,6 +90,8 @@ export async function startFaultyProxy({
   const server = createServer((incoming, outgoing) => {
     answer(incoming, outgoing).catch((error: unknown) => outgoing.destroy(error as Error));
   });
+  // No connection fails but by plan: one that is closed as it idles may be in use again by then.
+  server.keepAliveTimeout = SOON_MS;
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;
   return {

@@ -52,6 +52,9 @@ export const HOSTILE_URLS: readonly string[] = [
   "https://[::1",
   "https://exa mple.com",
   "http://%zz",
+  "https://example.com@evil.example/",
+  "https://example.com:443@evil.example/",
+  "https://:x@evil.example/",
   "https://example.com\r\nBcc: x@example.com",
   "\ud800https://example.com",
 ];

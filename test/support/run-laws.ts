@@ -45,7 +45,7 @@ export async function checkRuns(workspace: TestWorkspace): Promise<void> {
 
     const waits = rows<{ id: string; text: string }>(
       `SELECT enrollment_id AS id, profile_id || ' ' || event AS text FROM run_waits
-         WHERE enrollment_id NOT IN (SELECT id FROM enrollments WHERE reason = 'merged_duplicate')`,
+         WHERE enrollment_id NOT IN (SELECT id FROM enrollments WHERE reason = 'merged_duplicate' AND timeline <> '[]')`,
     );
     const listening = running.flatMap((one) => {
       const plan = plans.of(one);
@@ -57,9 +57,9 @@ export async function checkRuns(workspace: TestWorkspace): Promise<void> {
 
     const holders = new Map<string, number>();
     for (const one of all) {
-      // One that ended beside the survivor's own is kept for the day on which the merge is undone.
-      const holds =
-        one.status === "active" || one.reason === "merged_duplicate" || enrollments.deliveries.hasPending(one.id);
+      // One that ended beside the survivor's own is kept for the day on which the merge is undone, if its person is.
+      const mayReturn = one.reason === "merged_duplicate" && one.timeline.length > 0;
+      const holds = one.status === "active" || mayReturn || enrollments.deliveries.hasPending(one.id);
       if (!holds) continue;
       holders.set(one.eventId, (holders.get(one.eventId) ?? 0) + 1);
     }

@@ -16,13 +16,15 @@ export type RunRow = {
   reason: string | null;
   step_id: string | null;
   timeline: string;
+  /** As `packRun` wrote it. */
+  run: string;
 };
 
 /** All enrollments of a cell, oldest first. */
 export async function runsOf(workspace: TestWorkspace): Promise<RunRow[]> {
   return await queryCell<RunRow>(
     workspace,
-    `SELECT id, version, profile_id, event_id, status, reason, step_id, timeline FROM enrollments ORDER BY id`,
+    `SELECT id, version, profile_id, event_id, status, reason, step_id, timeline, run FROM enrollments ORDER BY id`,
   );
 }
 

@@ -1,6 +1,7 @@
 // A server of webhooks, as somebody who integrates with Waypost would write one: takes what comes, and remembers it.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { SOON_MS } from "./patience.ts";
 
 export interface ReceivedWebhook {
   id: string;
@@ -34,6 +35,8 @@ export async function startWebhookReceiver(
     // Whoever sends was killed in the middle: there is nothing to take, and nobody to answer.
     take(request, response).catch(() => response.destroy());
   });
+  // Not closed before whoever sends lets go of it: a webhook that met the closing would be one that failed.
+  server.keepAliveTimeout = SOON_MS;
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");

@@ -22,11 +22,19 @@ function rowId(n: string): string {
 
 const INSTANT = "'2026-01-01T00:00:00.000Z'";
 
-/** Fills one workspace: each profile has one enrollment, and as many events as there are to a profile. */
-export async function seedReadModel(
-  db: D1Database,
-  { profiles, events }: { profiles: number; events: number },
-): Promise<void> {
+/** A journey whose messages are nearly all, and one that has few. */
+export const BUSY_JOURNEY = "newsletter";
+export const RARE_JOURNEY = "rare";
+
+/** How many rows there are. */
+export interface ReadModelSize {
+  profiles: number;
+  events: number;
+  deliveries: number;
+}
+
+/** Fills one workspace: each profile has one enrollment, and as many events and messages as there are to a profile. */
+export async function seedReadModel(db: D1Database, { profiles, events, deliveries }: ReadModelSize): Promise<void> {
   const receipt = `'[[["${JOURNEY}","benchmark",1,"already_active"]]]'`;
   await fill(
     db,
@@ -57,6 +65,20 @@ export async function seedReadModel(
        ELSE 'page.viewed' END, ${rowId(`n % ${profiles}`)}, iif(n % 10, NULL, 'ref-' || n), ${INSTANT}, ${INSTANT},
        'api', json_object('orderId', 'o-' || n, 'total', n % 200, 'currency', 'EUR', 'note', printf('%.*c', 120, 'y')),
        ${receipt}`,
+  );
+  // Of 1,000 messages 940 are sent, 40 skipped, 16 failed and 4 pending; of five one is a webhook, none of them pending.
+  await fill(
+    db,
+    deliveries,
+    `INSERT INTO deliveries (workspace_id, delivery_id, rev, channel, status, reason, attempts, next_attempt_at,
+       profile_id, enrollment_id, journey_id, journey_key, step_id, created_at, settled_at, provider_id, target)
+     SELECT '${WORKSPACE}', ${rowId("n")}, 3, iif(n % 5, 'email', 'webhook'),
+       CASE WHEN n % 1000 < 940 THEN 'sent' WHEN n % 1000 < 980 THEN 'skipped' WHEN n % 1000 < 996 THEN 'failed'
+         ELSE 'pending' END,
+       iif(n % 1000 < 940, NULL, 'unsubscribed'), 1, NULL, ${rowId(`n % ${profiles}`)}, ${rowId(`n % ${profiles}`)},
+       '${JOURNEY}', CASE WHEN n % 15000 = 7 THEN '${RARE_JOURNEY}' WHEN n % 10 < 9 THEN '${BUSY_JOURNEY}'
+         ELSE 'journey-' || (n % 7) END,
+       'step-' || (n % 3), ${INSTANT}, ${INSTANT}, iif(n % 5, 'provider-' || n, NULL), 'person-' || n || '@example.com'`,
   );
 }
 

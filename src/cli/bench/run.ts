@@ -1,6 +1,6 @@
 // `npm run bench`: events per second and latency of the full accept path, side by side with a naive Worker that
-// does one D1 insert per event, and with batches; then the latency while thousands of runs come due. One run, one runtime, no proxy; rounds alternate, and only ratios
-// are compared.
+// does one D1 insert per event, and with batches; then the latency while messages go out, and while thousands of runs
+// come due. One run, one runtime, no proxy; rounds alternate, and only ratios are compared.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,11 +11,13 @@ import { applyMigrations } from "../local/d1-migrations.ts";
 import { bindingsOfProject } from "../local/runtime.ts";
 import { measureDrain, type DrainResult } from "./drain.ts";
 import { applyLoad, postBytes, type LoadResult } from "./load.ts";
+import { MESSAGES, openCampaigns, RECEIVERS, type MessagesBesideEvents } from "./messages.ts";
 import { seedBenchmark } from "./seed.ts";
 
 const CONNECTIONS = 32;
 const ROUNDS = Number(process.env["ROUNDS"] ?? 5);
 const EVENTS_PER_ROUND = Number(process.env["EVENTS"] ?? 4_000);
+const MESSAGE_ROUNDS = Number(process.env["MESSAGE_ROUNDS"] ?? 3);
 const WARM_UP_EVENTS = 2_000;
 const PEOPLE = 500;
 const BATCH_ITEMS = 100;
@@ -29,6 +31,12 @@ type Contestant = "full" | "naive" | "batch";
 /** `settledPerSecond` counts the time until the read model has every event too. */
 type Measured = LoadResult & { settledPerSecond: number };
 type Round = Record<Contestant, Measured>;
+
+/** Messages that go out, and those that go out beside events. */
+interface MessagesRound {
+  alonePerSecond: number;
+  beside: MessagesBesideEvents;
+}
 
 /** How events are sent. */
 interface Way {
@@ -137,8 +145,26 @@ async function bench(): Promise<void> {
     }
     report(results);
     const { port, request, answer } = contestants.full;
-    const target = { origin: waypost.origin, port: Number(port), apiKey, request, answer };
-    reportDrain(await measureDrain({ ...target, settled: async () => await settled(waypost.origin, adminToken) }));
+    const target = {
+      origin: waypost.origin,
+      port: Number(port),
+      apiKey,
+      request,
+      answer,
+      settled: async () => await settled(waypost.origin, adminToken),
+      pending: async () => await pending(waypost.origin, adminToken),
+    };
+    const campaigns = await openCampaigns(target);
+    try {
+      const rounds: MessagesRound[] = [];
+      for (let i = 0; i < MESSAGE_ROUNDS; i++) {
+        rounds.push({ alonePerSecond: await campaigns.alone(), beside: await campaigns.besideEvents() });
+      }
+      reportMessages(rounds);
+    } finally {
+      campaigns.close();
+    }
+    reportDrain(await measureDrain(target));
   } finally {
     await runtime.dispose();
   }
@@ -153,12 +179,26 @@ async function measure({ port, request, eventsEach, connections, answer }: Way, 
 
 /** Waits until the read model has everything, so that no way pays for what another one left behind. */
 async function settled(baseUrl: string, adminToken: string): Promise<void> {
-  for (;;) {
-    const response = await fetch(`${baseUrl}/healthz`, { headers: { authorization: `Bearer ${adminToken}` } });
-    const { workspaces } = await response.json<{ workspaces: { outbox: number; outboxChanges: number }[] }>();
-    if (workspaces.every(({ outbox, outboxChanges }) => outbox + outboxChanges === 0)) return;
+  while ((await healthOf(baseUrl, adminToken)).some(({ outbox, outboxChanges }) => outbox + outboxChanges > 0)) {
     await setTimeout(SETTLED_POLL_MS);
   }
+}
+
+/** How many messages are not settled. */
+async function pending(baseUrl: string, adminToken: string): Promise<number> {
+  const workspaces = await healthOf(baseUrl, adminToken);
+  return workspaces.reduce((sum, { deliveries }) => sum + deliveries.pending, 0);
+}
+
+interface WorkspaceHealth {
+  outbox: number;
+  outboxChanges: number;
+  deliveries: { pending: number };
+}
+
+async function healthOf(baseUrl: string, adminToken: string): Promise<WorkspaceHealth[]> {
+  const response = await fetch(`${baseUrl}/healthz`, { headers: { authorization: `Bearer ${adminToken}` } });
+  return (await response.json<{ workspaces: WorkspaceHealth[] }>()).workspaces;
 }
 
 function keyOf(n: number): string {
@@ -185,17 +225,36 @@ function report(results: Round[]): void {
     console.log(line(`         naive D1 Worker`, result.naive));
     console.log(line(`         batches of ${BATCH_ITEMS}`, result.batch));
   });
-  const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-  const ratios = (of: (result: Round) => number): string => {
-    const values = results.map(of);
-    return `${median(values).toFixed(2)}x   (${values.map((value) => value.toFixed(2)).join(" ")})`;
-  };
+  const ratios = (of: (result: Round) => number): string => ratiosOf(results.map(of));
   console.log(`\nmedian of ${results.length} rounds`);
   console.log(`  full / naive, events/s        ${ratios(({ full, naive }) => full.perSecond / naive.perSecond)}`);
   console.log(`  full / naive, p50             ${ratios(({ full, naive }) => full.p50Ms / naive.p50Ms)}`);
   console.log(`  batch / full, events/s        ${ratios(({ full, batch }) => batch.perSecond / full.perSecond)}`);
   console.log(
     `  the same, until D1 has them   ${ratios(({ full, batch }) => batch.settledPerSecond / full.settledPerSecond)}`,
+  );
+}
+
+/** Ratios in words: their median, and each. */
+function ratiosOf(values: number[]): string {
+  const median = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  return `${median.toFixed(2)}x   (${values.map((value) => value.toFixed(2)).join(" ")})`;
+}
+
+function reportMessages(rounds: MessagesRound[]): void {
+  console.log(`\n${MESSAGES} messages to ${RECEIVERS} receivers on this machine`);
+  rounds.forEach(({ alonePerSecond, beside: { perSecond, calm, busy } }, i) => {
+    const line = (name: string, { perSecond: events, p50Ms, p99Ms }: LoadResult, messages: string): string =>
+      `${name.padEnd(34)}p50 ${p50Ms.toFixed(1)} ms   p99 ${p99Ms.toFixed(1)} ms   ${events.toFixed(0)} events/s${messages}`;
+    console.log(`round ${i + 1}  nothing accepted         ${alonePerSecond.toFixed(0)} messages/s`);
+    console.log(line("         accepting, no messages", calm, ""));
+    console.log(line("         accepting meanwhile", busy, `, ${perSecond.toFixed(0)} messages/s`));
+  });
+  console.log(
+    `  meanwhile / no messages, p50  ${ratiosOf(rounds.map(({ beside: { busy, calm } }) => busy.p50Ms / calm.p50Ms))}`,
+  );
+  console.log(
+    `  meanwhile / no messages, p99  ${ratiosOf(rounds.map(({ beside: { busy, calm } }) => busy.p99Ms / calm.p99Ms))}`,
   );
 }
 

@@ -52,10 +52,11 @@ function readProc(pid: number): { program: string; parent: number; startedAt: st
   } catch {
     return undefined;
   }
-  // proc(5): pid (comm) state ppid … starttime is field 22; comm may hold spaces and parentheses.
+  // proc(5): pid (comm) state ppid … num_threads is field 20, starttime 22; comm may hold spaces and parentheses.
   const afterName = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  // A zombie has ended; it only waits for its parent to look.
-  if (afterName[0] === "Z") return undefined;
+  // A zombie has ended, and only waits for its parent to look: once its last thread has ended too, which holds its port
+  // and its files until then.
+  if (afterName[0] === "Z" && Number(afterName[17]) <= 1) return undefined;
   return {
     program: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
     parent: Number(afterName[1]),

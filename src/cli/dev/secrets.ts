@@ -13,7 +13,10 @@ const demoSchema = v.object({
   apiKey: v.optional(text),
   eventsKey: v.optional(text),
   writeKey: v.optional(text),
-  /** Set after the last step of seeding: from then on the demo is its owner's, and no start touches it. */
+  /**
+   * Set after the last step of seeding: from then on the demo is its owner's, and no start touches it, but for templates
+   * that a version of before there were any could not make.
+   */
   seeded: v.optional(v.boolean()),
 });
 

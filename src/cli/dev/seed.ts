@@ -12,6 +12,8 @@ const WORKSPACE_NAME = "Demo";
 /** Nothing is ever sent under it: locally e-mails are files. */
 const DEFAULT_FROM = "Demo Shop <shop@example.com>";
 const REQUEST_TIMEOUT_MS = 15_000;
+/** What a key is answered that was revoked or never had the scope. */
+const CLOSED = ["unauthorized", "insufficient_scope"];
 
 const KEYS: { field: "apiKey" | "eventsKey" | "writeKey"; kind: KeyKind; label: string; scopes: readonly Scope[] }[] = [
   { field: "apiKey", kind: "secret", label: "Demo: all scopes", scopes: SCOPES },
@@ -20,7 +22,8 @@ const KEYS: { field: "apiKey" | "eventsKey" | "writeKey"; kind: KeyKind; label: 
 ];
 
 /**
- * Makes what is missing of the demo workspace, its keys, its templates and its journeys.
+ * Makes what is missing of the demo workspace, its keys, its templates and its journeys. Of a demo that was made whole
+ * before there were templates it makes those alone.
  *
  * @param demo  what is known of it already
  * @param save  keeps what is known by now; called after each step
@@ -48,12 +51,9 @@ export async function seedDemo(
     const body = { workspaceId: known.workspaceId, kind, label, scopes };
     keep({ [field]: textField(await call(admin, "POST", "/api/v1/api-keys", body), "key") });
   }
+  const owner: Caller = { baseUrl, headers: { "x-api-key": known.apiKey ?? "" } };
+  await completeTemplates(admin, owner, `/api/v1/workspaces/${known.workspaceId}`);
   if (known.seeded !== true) {
-    const owner: Caller = { baseUrl, headers: { "x-api-key": known.apiKey ?? "" } };
-    await call(admin, "PATCH", `/api/v1/workspaces/${known.workspaceId}`, { settings: { defaultFrom: DEFAULT_FROM } });
-    for (const template of DEMO_TEMPLATES) {
-      await call(owner, "POST", "/api/v1/templates", template, ["already_exists"]);
-    }
     for (const journey of [ACTIVE_JOURNEY, DRAFT_JOURNEY]) {
       await call(owner, "POST", "/api/v1/journeys", journey, ["already_exists"]);
     }
@@ -61,6 +61,26 @@ export async function seedDemo(
     keep({ seeded: true });
   }
   return known as SeededDemo;
+}
+
+/**
+ * Writes the demo's templates that are not there, and first the sender that they need: a template that was ever written
+ * stays for ever, so that what is missing was never anybody's to edit.
+ */
+async function completeTemplates(admin: Caller, owner: Caller, workspacePath: string): Promise<void> {
+  const missing = [];
+  for (const template of DEMO_TEMPLATES) {
+    const found = await call(owner, "GET", `/api/v1/templates/${template.key}`, undefined, ["not_found", ...CLOSED]);
+    // The demo is its owner's, who may have taken the key away: then there is nothing to be completed with it.
+    if (CLOSED.includes(String(found["error"]))) return;
+    if (found["error"] === "not_found") missing.push(template);
+  }
+  if (missing.length === 0) return;
+  const { settings } = await call(admin, "GET", workspacePath);
+  if ((settings as { defaultFrom: string | null }).defaultFrom === null) {
+    await call(admin, "PATCH", workspacePath, { settings: { defaultFrom: DEFAULT_FROM } });
+  }
+  for (const template of missing) await call(owner, "POST", "/api/v1/templates", template, ["already_exists"]);
 }
 
 interface Caller {
@@ -80,7 +100,7 @@ async function listWorkspaces(admin: Caller): Promise<{ id: string; name: string
   return workspaces;
 }
 
-/** @param allowed  error codes that mean the step was taken before */
+/** @param allowed  error codes that are an answer too */
 async function call(
   caller: Caller,
   method: "GET" | "POST" | "PATCH",

@@ -1,6 +1,7 @@
 // What `npm run dev` can be told, all by environment variables, and the check that its port is free.
 import { createServer } from "node:net";
 import { resolve } from "node:path";
+import { emailSettingsIssue } from "../../domain/email-settings.ts";
 import { StartupFailure, codeOf } from "../startup-failure.ts";
 
 /** Nothing but this machine reaches the server: it runs with demo keys. */
@@ -28,8 +29,16 @@ export function readSettings(environment: NodeJS.ProcessEnv, root: string): DevS
     port: readPort(environment["PORT"]),
     stateDir: resolve(root, environment["STATE_DIR"] || ".wrangler/state"),
     devJson: resolve(root, environment["DEV_JSON"] || ".waypost/dev.json"),
-    email: { EMAIL_SENDER: "file", ...pickSet(environment, EMAIL_SETTINGS) },
+    email: readEmailSettings(environment),
   };
+}
+
+/** A deployment lets e-mails wait until its settings are right; here somebody is looking, and a typing slip is told. */
+function readEmailSettings(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const settings = { EMAIL_SENDER: "file", ...pickSet(environment, EMAIL_SETTINGS) };
+  const issue = emailSettingsIssue({ ...settings, EMAIL: {}, EMAIL_FILES: {} });
+  if (issue !== null) throw new StartupFailure(`${issue}.`);
+  return settings;
 }
 
 function pickSet(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {

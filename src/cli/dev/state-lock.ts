@@ -13,7 +13,7 @@ interface LockRecord {
 }
 
 const REAP_POLL_MS = 20;
-const REAP_POLLS = 150;
+const REAP_POLLS = 500;
 
 /**
  * Ends a runtime that outlived its server, so that neither its port nor its files are in use.

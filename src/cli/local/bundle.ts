@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, extname, join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { StartupFailure, fileFailure } from "../startup-failure.ts";
 
 /** The project's folder: where package.json and wrangler.toml lie. */
@@ -56,10 +56,12 @@ export async function buildWorker(directory: string, signal?: AbortSignal): Prom
   return { directory, modules };
 }
 
-/** The path of wrangler's executable script, to be run by this Node. */
+/**
+ * The path of wrangler itself, to be run by this Node. Not its executable script, which starts it in a process of its
+ * own: ended at that moment, the script leaves that process behind.
+ */
 export function wranglerScript(): string {
-  const manifest = createRequire(import.meta.url).resolve("wrangler/package.json");
-  return join(dirname(manifest), "bin", "wrangler.js");
+  return createRequire(import.meta.url).resolve("wrangler");
 }
 
 /** Settles when wrangler has ended, also when it was told to: nothing of it outlives the answer. */

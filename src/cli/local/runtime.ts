@@ -34,6 +34,8 @@ export type Runtime = Miniflare;
 
 const WORKER_NAME = "waypost";
 const UNCAUGHT = "uncaught exception; source = ";
+/** Of a `fetch` that found nobody, whoever catches it; one without a place in our code says nothing anyway. */
+const NOBODY_THERE = "Uncaught (in promise); stack = Error: Network connection lost.";
 
 /** Starts the Worker; `await runtime.ready` gives its URL. */
 export async function startRuntime(bundle: WorkerBundle, options: RuntimeOptions): Promise<Runtime> {
@@ -103,6 +105,7 @@ export async function bindingsOfProject(secrets: Record<string, string>): Promis
 
 /** workerd reports an uncaught error twice at level info: once with its stack, once with machine addresses. */
 function forwardLog(log: RuntimeLog, onLog: (log: RuntimeLog) => void): void {
+  if (log.message.trimEnd() === UNCAUGHT + NOBODY_THERE) return;
   if (log.message.startsWith(UNCAUGHT)) {
     const stack = log.message.slice(log.message.indexOf("stack = ") + "stack = ".length);
     return onLog({ level: "error", message: `Uncaught ${stack}` });

@@ -1,4 +1,4 @@
-// Sends over HTTP to Resend, or to a service that speaks as it does. A message's id is the idempotency key, so that an
+// Sends over HTTP to Resend, or to a service that speaks as it does. Each e-mail has an idempotency key, so that an
 // attempt whose answer was lost is not sent twice. Sources: resend.com/docs/api-reference/emails/send-email and /errors.
 import { DELIVERY_TAG, WORKSPACE_TAG } from "../../domain/email-tags.ts";
 import { isJsonObject, type Json } from "../../domain/json.ts";
@@ -33,7 +33,7 @@ export function resendSender({ apiKey, baseUrl }: ResendAccount): EmailWay {
         headers: {
           authorization: `Bearer ${apiKey}`,
           "content-type": "application/json",
-          "idempotency-key": email.deliveryId,
+          "idempotency-key": email.idempotencyKey,
         },
         body: JSON.stringify(bodyOf(email)),
         // The key goes to the one host that was set, wherever that points.
@@ -73,7 +73,7 @@ function outcomeOf(status: number, retryAfter: string | null, answer: Record<str
   const message = [name, textOf(answer["message"])].filter((part) => part !== "").join(": ");
   const code = String(status);
   if (status >= 200 && status < 300) return taken(textOf(answer["id"]) || null);
-  // The key stands for an e-mail that was sent, worded as the event or the person was then: its answer was lost.
+  // The key stands for an e-mail to this very address, worded as the event or the person was then: its answer was lost.
   if (status === 409 && name === "invalid_idempotent_request") {
     return taken(null, { code, message: "An earlier attempt was taken; its answer was lost." });
   }

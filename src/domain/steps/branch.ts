@@ -4,8 +4,11 @@ import { condition, stepId } from "../definition-fields.ts";
 import type { FailedClause } from "../event.ts";
 import { namedIn, stepKind } from "./step-kind.ts";
 
-/** As much of a path as a timeline keeps: a path may be as long as its journey's document. */
-const MAX_KEPT_PATH_CHARACTERS = 128;
+/**
+ * As much of a path as a timeline keeps: a path may be as long as its journey's document. A character takes six bytes
+ * of JSON text at worst, and the lines of all steps that a run may come to have to fit into one row of 2 MB.
+ */
+const MAX_KEPT_PATH_CHARACTERS = 96;
 
 export const branchStep = stepKind(
   "branch",

@@ -8,7 +8,7 @@ import { secretsEqual } from "../../crypto/secret-list.ts";
 import type { KeyKind, Scope } from "../../domain/scopes.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
 import { Failure, respond } from "../errors.ts";
-import { admitting } from "../operation.ts";
+import { admitting, type FieldScopes } from "../operation.ts";
 
 const BEARER = "Bearer ";
 
@@ -89,6 +89,20 @@ export function useKey(c: HttpContext, kind: KeyKind, key: string, scopes: reado
   c.set("key", claims);
   c.set("caller", { kind: "key", keyId: claims.keyId, digest: claims.digest });
   c.set("callerChecked", false);
+}
+
+/**
+ * Holds a key to the scopes that a body's fields ask for. Before anything they name is looked up: whether it exists is
+ * not told either.
+ *
+ * @throws Failure `insufficient_scope` with those that are missing
+ */
+export function requireFieldScopes(c: HttpContext, fieldScopes: FieldScopes, body: object): void {
+  const held: readonly Scope[] = c.get("key")?.scopes ?? [];
+  const missing = Object.entries(fieldScopes)
+    .filter(([field, scope]) => Object.hasOwn(body, field) && !held.includes(scope))
+    .map(([, scope]) => scope);
+  if (missing.length > 0) throw new Failure({ code: "insufficient_scope", required: missing });
 }
 
 /** Asks about the caller of a request that ended before the call in which the cell would have told. */

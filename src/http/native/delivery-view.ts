@@ -36,6 +36,8 @@ export const deliveryAnswer = v.object({
       code: v.nullable(v.string()),
       message: v.nullable(v.string()),
       durationMs: v.nullable(count),
+      /** Whom it was addressed to. */
+      target: v.nullable(v.string()),
     }),
   ),
 });

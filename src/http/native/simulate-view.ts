@@ -24,12 +24,18 @@ const email = v.pipe(v.string("Must be a string."), v.regex(EMAIL_PATTERN, "Must
 /** Ids carry their instant, which cannot be before 1970. */
 const instantFrom1970 = v.pipe(
   dateTime,
-  v.check((text) => Date.parse(text) >= 0, "Must not be before 1970."),
+  v.check((text) => !(Date.parse(text) < 0), "Must not be before 1970."),
 );
 
 const event = objectOf(
   { at: instantFrom1970, event: shortText, data: v.optional(jsonObject) },
   "Must be an object with at, event and data.",
+);
+
+/** A number says what its text says. */
+const seed = v.union(
+  [v.pipe(v.string(), v.maxLength(255)), v.number()],
+  "Must be a string of at most 255 characters, or a number.",
 );
 
 export const simulateRequest = v.pipe(
@@ -49,7 +55,7 @@ export const simulateRequest = v.pipe(
     ),
     events: listOf(event, MAX_SIMULATED_EVENTS, `Must be an array of at most ${MAX_SIMULATED_EVENTS} events.`),
     until: v.optional(instantFrom1970),
-    seed: v.optional(v.pipe(v.string("Must be a string."), v.maxLength(255, "Must be at most 255 characters."))),
+    seed: v.optional(seed),
   }),
   v.forward(
     v.partialCheck(
@@ -89,13 +95,13 @@ export const simulateAnswer = v.object({
   ),
   properties: v.record(v.string(), v.unknown()),
   /** Why virtual time ended early; `null` = it did not. */
-  stoppedBy: v.nullable(v.picklist(["step_limit", "run_limit"])),
+  stoppedBy: v.nullable(v.picklist(["step_limit", "run_limit", "size_limit"])),
 });
 
 /** Makes a script of a request. */
 export function scriptOf(request: SimulateRequest, asked: AskedVersion): Script {
   const { journeyId, key, version, definition, timezone } = asked;
-  const { start, until, seed = "", profile, events } = request;
+  const { start, until, seed: chances = "", profile, events } = request;
   const { id: personId = NOBODYS_ID, properties = {}, ...identities } = profile;
   const known = Object.fromEntries(Object.entries(identities).filter(([, value]) => value !== undefined));
   if (identities.email !== undefined) known["email"] = identities.email.toLowerCase();
@@ -105,7 +111,7 @@ export function scriptOf(request: SimulateRequest, asked: AskedVersion): Script 
     events: events.map(({ at, event: name, data = {} }) => ({ at: Date.parse(at), event: name, data })),
     start: Date.parse(start),
     until: until === undefined ? null : Date.parse(until),
-    seed,
+    seed: String(chances),
     timezone,
     deliveries: "sent",
   };

@@ -13,7 +13,7 @@ import { askCell } from "../cell-access.ts";
 import type { HttpContext, HttpEnv } from "../context.ts";
 import { Failure } from "../errors.ts";
 import { PREVIEW_LIMITS, readJsonObject } from "../json-body.ts";
-import { apiKey } from "../middleware/credentials.ts";
+import { apiKey, requireFieldScopes } from "../middleware/credentials.ts";
 import { described } from "../operation.ts";
 import { check, jsonObject, shortText } from "../validation.ts";
 import { findEvent } from "./find-event.ts";
@@ -31,6 +31,9 @@ const previewRequest = v.object({
   profileId: v.exactOptional(shortText),
   profile: v.exactOptional(jsonObject),
 });
+
+/** Rendering shows what is stored to whoever reads the answer: it takes what reading it takes. */
+const FIELD_SCOPES = { eventId: "events:read", profileId: "profiles:read" } as const;
 
 type PreviewRequest = v.InferOutput<typeof previewRequest>;
 
@@ -78,12 +81,14 @@ templatePreview.post(
         },
       },
       answers: { 200: { description: "The e-mail.", body: previewAnswer } },
+      fieldScopes: FIELD_SCOPES,
       errors: ["not_eligible"],
     },
     async (c) => {
       const key = c.req.param("key");
       const request = check(previewRequest, await readJsonObject(c.req.raw, PREVIEW_LIMITS));
       requireOneOfEach(request);
+      requireFieldScopes(c, FIELD_SCOPES, request);
       const template = await askCell(c, async (cell, caller) => await cell.readTemplate(caller, key));
       const stored = request.eventId === undefined ? null : await findEvent(c, request.eventId);
       if (request.eventId !== undefined && stored === null) throw new Failure({ code: "not_found" });

@@ -21,6 +21,8 @@ const MAX_REDACTED_PATH_CHARACTERS = 1_024;
 const DATE_TIME_PATTERN =
   /^(?:(?:\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29|\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|(?:02)-(?:0[1-9]|1\d|2[0-8])))T(?:(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|([+-](?:[01]\d|2[0-3]):[0-5]\d)))$/;
 
+const EVENT_PATH = /^\/event\//;
+
 export const email = v.pipe(
   v.string("Must be a string."),
   v.maxLength(MAX_EMAIL_CHARACTERS, `Must be at most ${MAX_EMAIL_CHARACTERS} characters.`),
@@ -30,14 +32,21 @@ export const email = v.pipe(
 export const dateTime = v.pipe(
   v.string("Must be a string."),
   v.regex(DATE_TIME_PATTERN, "Must be an ISO 8601 date-time with Z or an offset, e.g. 2026-05-31T12:00:00.000Z."),
-  v.check((text) => instantOf(text) !== null, "Must be within the years 0000 to 9999, in UTC."),
+  // Of what is no date-time at all that is said already; so it is of a path below.
+  v.check(
+    (text) => !DATE_TIME_PATTERN.test(text) || instantOf(text) !== null,
+    "Must be within the years 0000 to 9999, in UTC.",
+  ),
 );
 
 const redactedDataPath = v.pipe(
   v.string("Must be a string."),
   v.maxLength(MAX_REDACTED_PATH_CHARACTERS, `Must be at most ${MAX_REDACTED_PATH_CHARACTERS} characters.`),
-  v.regex(/^\/event\//, "Must begin with /event/."),
-  v.check((path) => parseRedactionPath(path).ok, "Must be a JSON Pointer: ~ only as ~0 or ~1."),
+  v.regex(EVENT_PATH, "Must begin with /event/."),
+  v.check(
+    (path) => !EVENT_PATH.test(path) || parseRedactionPath(path).ok,
+    "Must be a JSON Pointer: ~ only as ~0 or ~1.",
+  ),
 );
 
 export const trackRequest = v.object({

@@ -1,6 +1,6 @@
 // The contract's client over a network that fails: a second attempt, of what is retryable only. One event, wherever
 // an item carries a messageId.
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
 import { startFaultyProxy, type Fault, type FaultyProxy } from "../../support/faulty-proxy.ts";
 import { requirement } from "../requirement.ts";
@@ -99,11 +99,13 @@ describe("Retries", () => {
   it(requirement("an item repeated after the server was killed is still a duplicate", "D", CONTRACT), async () => {
     const stateDir = newStateDir();
     const first = await startDevServer({ stateDir });
+    onTestFinished(first.kill9);
     const door = await openDoor(first);
     const item = aTrack();
     const { body } = await door.batch(anIdentify(), item);
     await first.kill9();
     const second = await startDevServer({ stateDir });
+    onTestFinished(second.kill9);
     const answer = await fetch(`${second.baseUrl}/api/v1/ingest/batch`, {
       method: "POST",
       body: JSON.stringify({ writeKey: door.writeKey, batch: [item] }),
@@ -119,6 +121,5 @@ describe("Retries", () => {
         retryable: false,
       },
     ]);
-    await second.stop();
   });
 });

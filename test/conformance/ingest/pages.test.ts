@@ -7,11 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { startBrowser } from "../../support/browser.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
 import { startFaultyProxy, type FaultyProxy } from "../../support/faulty-proxy.ts";
+import { SOON_MS } from "../../support/patience.ts";
 import { revokedKey } from "../fresh-workspace.ts";
 import { requirement } from "../requirement.ts";
 import { anIdentify, aTrack, CONTRACT, openDoor, OURS, type Door } from "./door.ts";
-
-const ARRIVES_MS = 20_000;
 
 interface Item {
   type: "identify" | "track" | "page";
@@ -137,7 +136,7 @@ describe("A page on another origin", () => {
       text: JSON.stringify(body),
     });
     expect(queued).toBe(true);
-    await vi.waitFor(() => expect(methods()).toEqual(["POST 200"]), { timeout: ARRIVES_MS });
+    await vi.waitFor(() => expect(methods()).toEqual(["POST 200"]), { timeout: SOON_MS });
     expect((await door.stored()).map(({ event }) => event)).toEqual(["$identify"]);
   });
 
@@ -153,7 +152,7 @@ describe("A page on another origin", () => {
     );
     await page.goto("about:blank");
     await vi.waitFor(() => expect(methods().filter((one) => one === "POST 200").length).toBe(2), {
-      timeout: ARRIVES_MS,
+      timeout: SOON_MS,
     });
     expect((await door.stored()).map(({ event }) => event)).toEqual(["page.left", "$identify"]);
   });

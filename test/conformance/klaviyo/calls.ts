@@ -3,6 +3,7 @@ import { expect, vi } from "vitest";
 import type { ReceiptEntry, Warning } from "../../../src/domain/event.ts";
 import { call, read, type Answer } from "../../support/dev-client.ts";
 import type { DevServer } from "../../support/dev-server.ts";
+import { SOON_MS } from "../../support/patience.ts";
 
 export const REFERENCE = "Create Event, 2023-01-24";
 export const OPENAPI = "OpenAPI description, 2022-10-17 to 2026-07-15";
@@ -23,7 +24,6 @@ export const NEWEST = "2026-07-15";
 /** An error's id. */
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-const CATCH_UP_MS = 30_000;
 let made = 0;
 
 /** A name that no other test uses. */
@@ -171,7 +171,7 @@ export async function eventsOf(server: DevServer, metric: string, atLeast = 1): 
       expect(listed.items.length).toBeGreaterThanOrEqual(atLeast);
       return listed.items;
     },
-    { timeout: CATCH_UP_MS, interval: 100 },
+    { timeout: SOON_MS, interval: 100 },
   );
   return await Promise.all(
     items.toReversed().map(async ({ eventId }) => await read<StoredEvent>(server, `/api/v1/events/${eventId}`)),

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { activateJourney, call } from "../../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
+import { SOON_MS } from "../../support/patience.ts";
 import { exchange } from "../raw-exchange.ts";
 import { requirement } from "../requirement.ts";
 import {
@@ -189,7 +190,8 @@ describe("the time", () => {
       const { occurredAt, receivedAt } = await kept(server, nestedEvent());
       expect(occurredAt).toMatch(/:\d\d\.000Z$/);
       const delayMs = Date.parse(receivedAt) - Date.parse(occurredAt);
-      expect([delayMs >= 0, delayMs < 10_000]).toEqual([true, true]);
+      // The Worker's clock, to the second, and the cell's a little later, on a machine that may be busy.
+      expect([delayMs >= 0, delayMs < SOON_MS]).toEqual([true, true]);
     },
   );
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { call, type Answer } from "../../support/dev-client.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
+import { SOON_MS } from "../../support/patience.ts";
 import { freshWorkspace } from "../fresh-workspace.ts";
 import { requirement } from "../requirement.ts";
 import {
@@ -22,6 +23,7 @@ import {
   send,
   unique,
   UUID,
+  type SendOptions,
 } from "./calls.ts";
 
 const RATE_HEADERS = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
@@ -37,6 +39,16 @@ afterAll(async () => {
 describe("rates", () => {
   const rateOf = ({ headers }: { headers: Headers }) => RATE_HEADERS.map((name) => headers.get(name));
   const numbersOf = (answer: Answer) => rateOf(answer).map(Number) as [number, number, number];
+
+  /** Sends bulk jobs, forty at once, until one is refused: on a slow machine forty may take four seconds, at ten each. */
+  async function bulkJobsUntilRefused(options: SendOptions): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    while (!answers.some(({ status }) => status === 429)) {
+      const sent = Array.from({ length: 40 }, async () => await send(server, BULK_JOBS, bulkJob([]), options));
+      answers.push(...(await Promise.all(sent)));
+    }
+    return answers;
+  }
 
   it(requirement("tells the steady window on every answer: 3,500 a minute for events", "D", LIMITS), async () => {
     const { apiKey, writeKey } = await freshWorkspace(server);
@@ -67,14 +79,17 @@ describe("rates", () => {
   it(requirement("counts each request of a workspace once, refused ones too", "D", LIMITS), async () => {
     // A minute that ends in between begins to count anew: a second try sees the same.
     await expect
-      .poll(async () => {
-        const { apiKey } = await freshWorkspace(server);
-        const authorization = `Klaviyo-API-Key ${apiKey}`;
-        const bodies = [nestedEvent(), {}, "{", nestedEvent()];
-        const remaining: number[] = [];
-        for (const body of bodies) remaining.push(numbersOf(await send(server, EVENTS, body, { authorization }))[1]);
-        return remaining;
-      })
+      .poll(
+        async () => {
+          const { apiKey } = await freshWorkspace(server);
+          const authorization = `Klaviyo-API-Key ${apiKey}`;
+          const bodies = [nestedEvent(), {}, "{", nestedEvent()];
+          const remaining: number[] = [];
+          for (const body of bodies) remaining.push(numbersOf(await send(server, EVENTS, body, { authorization }))[1]);
+          return remaining;
+        },
+        { timeout: SOON_MS },
+      )
       .toEqual([3_499, 3_498, 3_497, 3_496]);
   });
 
@@ -88,14 +103,12 @@ describe("rates", () => {
       const { apiKey } = await freshWorkspace(server);
       const authorization = `Klaviyo-API-Key ${apiKey}`;
       const started = Date.now();
-      const answers = await Promise.all(
-        Array.from({ length: 40 }, async () => await send(server, BULK_JOBS, bulkJob([]), { authorization })),
-      );
+      const answers = await bulkJobsUntilRefused({ authorization });
       const windows = Math.floor(Date.now() / 1_000) - Math.floor(started / 1_000) + 1;
       const takenCount = answers.filter(({ status }) => status === 202).length;
       const throttled = answers.filter(({ status }) => status === 429);
-      expect([takenCount >= 10, takenCount <= 10 * windows, takenCount + throttled.length]).toEqual([true, true, 40]);
-      expect(throttled.length).toBeGreaterThan(0);
+      expect([takenCount >= 10, takenCount <= 10 * windows]).toEqual([true, true]);
+      expect([throttled.length > 0, takenCount + throttled.length]).toEqual([true, answers.length]);
       for (const answer of throttled) {
         expect(rateOf(answer)).toEqual([null, null, null]);
         expect(answer.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
@@ -107,8 +120,7 @@ describe("rates", () => {
     const { apiKey } = await freshWorkspace(server);
     const throttledAt = async (revision: string) => {
       const options = { authorization: `Klaviyo-API-Key ${apiKey}`, revision };
-      const sent = Array.from({ length: 40 }, async () => await send(server, BULK_JOBS, bulkJob([]), options));
-      const answer = (await Promise.all(sent)).find(({ status }) => status === 429);
+      const answer = (await bulkJobsUntilRefused(options)).find(({ status }) => status === 429);
       return JSON.parse(answer?.text ?? "{}") as unknown;
     };
     const error = {
@@ -128,8 +140,7 @@ describe("rates", () => {
   it(requirement("counts each endpoint by itself", "A", OURS), async () => {
     const { apiKey, writeKey } = await freshWorkspace(server);
     const authorization = `Klaviyo-API-Key ${apiKey}`;
-    const sent = Array.from({ length: 40 }, async () => await send(server, BULK_JOBS, bulkJob([]), { authorization }));
-    expect((await Promise.all(sent)).some(({ status }) => status === 429)).toBe(true);
+    await bulkJobsUntilRefused({ authorization });
     expect((await send(server, EVENTS, nestedEvent(), { authorization })).status).toBe(202);
     const item = bulkItem([{ metric: metricNamed(unique("metric")) }], profileOf({ email: anAddress() }));
     expect((await send(server, CLIENT_BULK, { data: item }, { companyId: writeKey })).status).toBe(202);
@@ -138,8 +149,7 @@ describe("rates", () => {
   it(requirement("leaves Waypost's own API alone when it is full", "A", OURS), async () => {
     const { apiKey } = await freshWorkspace(server);
     const authorization = `Klaviyo-API-Key ${apiKey}`;
-    const sent = Array.from({ length: 40 }, async () => await send(server, BULK_JOBS, bulkJob([]), { authorization }));
-    expect((await Promise.all(sent)).some(({ status }) => status === 429)).toBe(true);
+    await bulkJobsUntilRefused({ authorization });
     const headers = { "idempotency-key": unique("key") };
     const body = { event: unique("event"), profile: { email: anAddress() } };
     expect((await call(server, "/api/v1/events", { method: "POST", key: apiKey, headers, body })).status).toBe(202);

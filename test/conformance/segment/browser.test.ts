@@ -8,12 +8,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { startBrowser } from "../../support/browser.ts";
 import { newStateDir, startDevServer, type DevServer } from "../../support/dev-server.ts";
 import { startFaultyProxy, type Fault, type FaultyProxy } from "../../support/faulty-proxy.ts";
+import { SOON_MS } from "../../support/patience.ts";
 import { requirement } from "../requirement.ts";
 import type { DeliveryStrategy } from "./browser-page.ts";
 import { basic, openDoor, type Door, type StoredEvent } from "./door.ts";
 
 const SOURCE = "analytics-next 1.84.3";
-const DELIVERY_MS = 60_000;
 const BATCHING: DeliveryStrategy = { strategy: "batching", config: { size: 100, timeout: 200 } };
 
 let server: DevServer;
@@ -82,7 +82,7 @@ async function stored(count: number): Promise<StoredEvent[]> {
       expect(events.length).toBeGreaterThanOrEqual(count);
       return events;
     },
-    { timeout: DELIVERY_MS },
+    { timeout: SOON_MS },
   );
 }
 
@@ -171,7 +171,7 @@ describe("analytics-next", () => {
         await vi.waitFor(
           () => expect(posts().filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(2),
           {
-            timeout: DELIVERY_MS,
+            timeout: SOON_MS,
           },
         );
         expect(posts()[0]?.status).toBe(503);

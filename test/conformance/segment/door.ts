@@ -4,9 +4,8 @@ import { gzipSync } from "node:zlib";
 import { expect, vi } from "vitest";
 import { call, read, readAll, type Answer } from "../../support/dev-client.ts";
 import type { DevServer } from "../../support/dev-server.ts";
+import { SOON_MS } from "../../support/patience.ts";
 import { freshWorkspace } from "../fresh-workspace.ts";
-
-const SETTLE_MS = 20_000;
 
 export interface StoredEvent {
   eventId: string;
@@ -116,7 +115,7 @@ export const SUCCESS = { status: 200, text: '{"success":true}' };
 
 /** Waits, for a bounded time, until a workspace's accepted events have left the cell for the read model. */
 async function settled(server: DevServer, workspaceId: string): Promise<void> {
-  await vi.waitFor(async () => expect(await outboxOf(server, workspaceId)).toBe(0), { timeout: SETTLE_MS });
+  await vi.waitFor(async () => expect(await outboxOf(server, workspaceId)).toBe(0), { timeout: SOON_MS });
 }
 
 async function outboxOf(server: DevServer, workspaceId: string): Promise<number> {

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { call, type Answer } from "../../support/dev-client.ts";
 import type { DevServer } from "../../support/dev-server.ts";
+import { SOON_MS } from "../../support/patience.ts";
 import type { Warning } from "../../../src/domain/event.ts";
 
 export const TRACK = "/segmentstream/track";
@@ -125,7 +126,7 @@ export async function rejected(server: DevServer): Promise<Rejected[]> {
 
 /** Waits until nothing is left between the cells and the read model, in whichever workspace. */
 async function allAreListed(server: DevServer): Promise<void> {
-  await expect.poll(async () => await outboxes(server), { timeout: 20_000, interval: 25 }).toBe(0);
+  await expect.poll(async () => await outboxes(server), { timeout: SOON_MS, interval: 25 }).toBe(0);
 }
 
 async function outboxes(server: DevServer): Promise<number> {

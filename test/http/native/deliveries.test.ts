@@ -84,8 +84,15 @@ describe("a delivery", () => {
       providerId: "prov_1",
       settledAt: expect.stringMatching(/Z$/),
       attemptLog: [
-        { at: expect.stringMatching(/Z$/), outcome: "retry", code: "503", message: "Come again.", durationMs: 12 },
-        { at: sent.body.settledAt, outcome: "sent", code: "204", message: null, durationMs: 7 },
+        {
+          at: expect.stringMatching(/Z$/),
+          outcome: "retry",
+          code: "503",
+          message: "Come again.",
+          durationMs: 12,
+          target: HOOK.url,
+        },
+        { at: sent.body.settledAt, outcome: "sent", code: "204", message: null, durationMs: 7, target: HOOK.url },
       ],
     });
   });

@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { beforeAll, describe, expect, it } from "vitest";
 import { mintApiKey } from "../../../src/crypto/api-key.ts";
 import { parseSecretList } from "../../../src/crypto/secret-list.ts";
+import { renderEmail } from "../../../src/delivery/render.ts";
 import { SCOPES, type KeyKind } from "../../../src/domain/scopes.ts";
 import { appWith } from "../../../src/http/app.ts";
 import { isVendorPath } from "../../../src/http/compat/index.ts";
@@ -12,6 +13,7 @@ import { isPagePath } from "../../../src/http/pages/index.ts";
 import { accessOf, operationOf, type Access, type Operation } from "../../../src/http/operation.ts";
 import { servicesOf } from "../../../src/services.ts";
 import { call, keyOf, NOBODY, OPERATOR, revoke, type ApiRequest, type Credential } from "../../support/api.ts";
+import { aDefinition } from "../../support/template-definitions.ts";
 import { aKey, anId } from "../../support/workspace.ts";
 import { aKeyWithout, aWorld, nowhere, ROUTE_CASES, type Names, type World } from "./route-cases.ts";
 
@@ -39,12 +41,27 @@ const ROUTES: Route[] = [
 }));
 
 const OPEN_TO_EVERYONE = ["GET /openapi.json", "GET /schemas/journey.json"];
-const UNAUTHORIZED = { error: "unauthorized", message: "The credential is missing, wrong or revoked." };
+/** Fields of a body by which a request names an event or a person that is stored. */
+const STORED = new Set(["eventId", "profileId"]);
+/** What the API fixes for these: explaining a journey is reading it, on whatever it is asked about. */
+const NAMED_UNDER_THE_ROUTES_OWN_SCOPE = [
+  "POST /api/v1/journeys/:key/explain profileId",
+  "POST /api/v1/journeys/:key/explain eventId",
+];
+const UNAUTHORIZED = {
+  error: "unauthorized",
+  message:
+    "The credential is missing, wrong or revoked. A secret key goes into the header x-api-key, a write key into the " +
+    "body as writeKey, the adminToken into the header authorization: Bearer.",
+};
 const MAX_BODY_BYTES = 256 * 1024;
 
 const takes = (...kinds: Access["kind"][]): Route[] =>
   ROUTES.filter(({ access }) => access !== undefined && kinds.includes(access.kind));
 const BY_KEY = takes("key", "operator_or_key");
+const NAMING_WHAT_IS_STORED = ROUTES.flatMap((route) =>
+  Object.entries(route.operation?.fieldScopes ?? {}).map(([field, scope]) => ({ route, field, scope })),
+);
 const BY_WRITE_KEY = takes("write_key_in_body");
 const BY_OPERATOR = takes("operator", "operator_or_key");
 
@@ -78,6 +95,8 @@ let world: World;
 beforeAll(async () => {
   world = await aWorld();
 });
+// Evaluating the renderer takes seconds where its modules are loaded one by one.
+beforeAll(async () => void (await renderEmail(aDefinition(), { event: {}, profile: {}, journey: {} })), 60_000);
 
 describe("every route", () => {
   it("is in the table of route cases, and the table has no other", () => {
@@ -86,6 +105,15 @@ describe("every route", () => {
 
   it("asks for a credential, but for those that are open to everyone", () => {
     expect(ROUTES.filter(({ access }) => access === undefined).map(({ name }) => name)).toEqual(OPEN_TO_EVERYONE);
+  });
+
+  it("asks for a scope of its own wherever a body names what is stored, or has been decided not to", () => {
+    const naming = ROUTES.flatMap(({ name, operation }) => {
+      const fields = Object.keys((operation?.body?.schema as { entries?: object } | undefined)?.entries ?? {});
+      return fields.filter((field) => STORED.has(field)).map((field) => `${name} ${field}`);
+    });
+    const asking = NAMING_WHAT_IS_STORED.map(({ route, field }) => `${route.name} ${field}`);
+    expect(naming.filter((name) => !asking.includes(name))).toEqual(NAMED_UNDER_THE_ROUTES_OWN_SCOPE);
   });
 
   it.each(ROUTES)("$name answers as it is described", async (route) => {
@@ -187,6 +215,25 @@ describe("a route that takes an API key", () => {
     const answer = await call(keyOf(await aKey(own.workspace.id, route.access?.scopes)), goodRequest(route, own));
     expect(answer.status).toBe(caseOf(route).status);
   });
+
+  it.each(NAMING_WHAT_IS_STORED)(
+    "$route.name needs $scope as well where $field is named",
+    async ({ route, field, scope }) => {
+      const own = await aWorld();
+      const naming = { ...goodRequest(route, own), body: { [field]: own[field as keyof Names] } };
+      const lacking = keyOf(await aKeyWithout(own.workspace.id, [scope]));
+      const answer = await call(lacking, naming);
+      expect([answer.status, answer.body]).toEqual([
+        403,
+        { error: "insufficient_scope", message: expect.any(String), details: { required: [scope] } },
+      ]);
+      const unknown = { ...naming, body: { [field]: anId() } };
+      expect((await call(lacking, unknown)).status).toBe(403);
+      expect((await call(lacking, goodRequest(route, own))).status).toBe(caseOf(route).status);
+      const enough = keyOf(await aKey(own.workspace.id, [...(route.access?.scopes ?? []), scope]));
+      expect((await call(enough, naming)).status).toBe(caseOf(route).status);
+    },
+  );
 
   it.each(BY_KEY)("$name refuses a revoked key, however the request would have ended", async (route) => {
     const { workspace } = world;

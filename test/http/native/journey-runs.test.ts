@@ -70,9 +70,13 @@ describe("migrating a run", () => {
     const refused = await migrate({ version: 2, stepId: "hook" });
     expect([refused.status, refused.body]).toMatchObject([
       422,
-      { error: "not_eligible", details: { reason: "no_such_step" } },
+      { error: "not_eligible", message: expect.stringContaining("stepId"), details: { reason: "no_such_step" } },
     ]);
-    expect((await migrate({ version: 3 })).body.details).toEqual({ reason: "no_such_version" });
+    expect((await migrate({ version: 3 })).body).toEqual({
+      error: "not_eligible",
+      message: "The journey has no version of that number.",
+      details: { reason: "no_such_version" },
+    });
   });
 });
 
@@ -111,6 +115,15 @@ describe("simulating", () => {
       { version: 1, status: "active" },
     ]);
     expect((await simulate({ version: 3 })).error).toBe("not_found");
+  });
+
+  it("takes a number for a seed too", async () => {
+    const workspace = await withJourney({ steps: STEPS });
+    const simulate = async (seed: unknown) =>
+      (await call(workspace, `journeys/${KEY}/simulate`, { ...script, seed })).body;
+    expect(await simulate(42)).toEqual(await simulate("42"));
+    expect((await simulate(42)).enrollments).toHaveLength(1);
+    expect((await simulate(true)).error).toBe("invalid_request");
   });
 
   it("refuses what no script can be", async () => {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { renderEmail } from "../../../src/delivery/render.ts";
 import { call, issuesIn, keyOf } from "../../support/api.ts";
 import { aDefinition, aDefinitionOf } from "../../support/template-definitions.ts";
-import { anId, aWorkspace, track, type TestWorkspace } from "../../support/workspace.ts";
+import { aKey, anId, aWorkspace, track, type TestWorkspace } from "../../support/workspace.ts";
 import { create, preview, put } from "./template-calls.ts";
 
 const GREETING = aDefinition(
@@ -84,6 +84,32 @@ describe("POST /api/v1/templates/{key}/preview", () => {
     const { profileId } = await anEvent(workspace, { profile });
     const answer = await preview(workspace, { eventId, profileId });
     expect(answer.body.text.split("\n")[0]).toBe("Hello Kim, kim@example.com");
+  });
+
+  it.each([
+    ["a stored event", "eventId", "events:read"],
+    ["somebody who is here", "profileId", "profiles:read"],
+  ] as const)("shows %s only to a key that may read it", async (_, field, scope) => {
+    const workspace = await withTemplate();
+    const named = await anEvent(workspace);
+    const author: TestWorkspace = { ...workspace, apiKey: await aKey(workspace.id, ["templates:read"]) };
+    for (const id of [named[field], anId()]) {
+      const answer = await preview(author, { [field]: id });
+      expect([answer.status, answer.body.error, answer.body.details]).toEqual([
+        403,
+        "insufficient_scope",
+        { required: [scope] },
+      ]);
+      expect(answer.text).not.toMatch(/ord_1|alex/i);
+    }
+    expect((await preview(author, { data: DATA, profile: { email: "kim@example.com" } })).status).toBe(200);
+  });
+
+  it("names every scope that is missing where an event and a person are named", async () => {
+    const workspace = await withTemplate();
+    const author: TestWorkspace = { ...workspace, apiKey: await aKey(workspace.id, ["templates:read"]) };
+    const answer = await preview(author, await anEvent(workspace));
+    expect([answer.status, answer.body.details]).toEqual([403, { required: ["events:read", "profiles:read"] }]);
   });
 
   it("sees a stored event without what was redacted, and lists it as missing", async () => {
