@@ -91,7 +91,7 @@ export function noteReturned(parts: ConsentParts, returned: ReturnedEmail, now: 
   const { kind, diagnosticCode } = returned;
   const message = messageOf(parts.sql, returned.deliveryId);
   const email = returned.address.trim().toLowerCase();
-  if (message === null || message.target !== email) return false;
+  if (message === null || !message.targets.has(email)) return false;
   if (kind === "soft_bounce") {
     parts.suppressions.noteSoftBounce(email, { at: now, diagnosticCode });
     return true;
@@ -156,11 +156,11 @@ interface KnownMessage {
   profileId: string;
   /** Where it was to go, lower-cased. */
   to: string | null;
-  /** Where it goes, or went, lower-cased: somewhere else when its workspace redirects; `null` after an erasure. */
-  target: string | null;
+  /** Where it goes and its attempts went, lower-cased: elsewhere while its workspace redirects; none after an erasure. */
+  targets: ReadonlySet<string>;
 }
 
-/** Whose a message is, and where it goes; `null` = there is no such message. */
+/** Whose a message is, and where it went; `null` = there is no such message. */
 function messageOf(sql: SqlStorage, deliveryId: string): KnownMessage | null {
   const row = sql
     .exec<{ profile_id: string; request: string; target: string | null }>(
@@ -171,9 +171,14 @@ function messageOf(sql: SqlStorage, deliveryId: string): KnownMessage | null {
     .toArray()[0];
   if (row === undefined) return null;
   const request = JSON.parse(row.request) as DeliveryRequest | null;
+  const attempts = sql.exec<{ target: string | null }>(
+    `SELECT target FROM delivery_attempts WHERE delivery_id = ?`,
+    deliveryId,
+  );
+  const targets = [row, ...attempts].flatMap(({ target }) => target?.toLowerCase() ?? []);
   return {
     profileId: row.profile_id,
     to: request?.channel === "email" ? (request.to?.toLowerCase() ?? null) : null,
-    target: row.target?.toLowerCase() ?? null,
+    targets: new Set(targets),
   };
 }

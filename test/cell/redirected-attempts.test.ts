@@ -113,6 +113,22 @@ describe("an e-mail of a workspace that ends to redirect between two attempts", 
   });
 });
 
+describe("a bounce of an attempt before the last", () => {
+  it("stops that attempt's address, though the message went elsewhere in the end", async () => {
+    const { workspace, id } = await aTransactionalMessage(null);
+    await lost(workspace, id, 1);
+    await redirect(workspace, TESTER);
+    await toldBy(workspace, id, 2, await address(workspace, id, 2));
+    const bounced = (address: string) =>
+      ({ deliveryId: id, address, kind: "hard_bounce", diagnosticCode: "5.1.1" }) as const;
+    expect(await workspace.cell.noteReturnedEmail(bounced("nobody@example.com"))).toBe(false);
+    expect(await workspace.cell.noteReturnedEmail(bounced(PERSON))).toBe(true);
+    expect(await queryCell(workspace, `SELECT email, reason FROM suppressions`)).toEqual([
+      { email: PERSON, reason: "bounce" },
+    ]);
+  });
+});
+
 describe("the log of attempts", () => {
   it("holds no address of a person who was erased", async () => {
     const { workspace, id } = await aTransactionalMessage(null);
