@@ -119,10 +119,9 @@ describe("a bounce of an attempt before the last", () => {
     await lost(workspace, id, 1);
     await redirect(workspace, TESTER);
     await toldBy(workspace, id, 2, await address(workspace, id, 2));
-    const bounced = (address: string) =>
-      ({ deliveryId: id, address, kind: "hard_bounce", diagnosticCode: "5.1.1" }) as const;
-    expect(await workspace.cell.noteReturnedEmail(bounced("nobody@example.com"))).toBe(false);
-    expect(await workspace.cell.noteReturnedEmail(bounced(PERSON))).toBe(true);
+    const bounce = { deliveryId: id, kind: "hard_bounce", diagnosticCode: "5.1.1" } as const;
+    expect(await workspace.cell.noteReturnedEmail({ ...bounce, address: "nobody@example.com" })).toBe(false);
+    expect(await workspace.cell.noteReturnedEmail({ ...bounce, address: PERSON })).toBe(true);
     expect(await queryCell(workspace, `SELECT email, reason FROM suppressions`)).toEqual([
       { email: PERSON, reason: "bounce" },
     ]);
