@@ -3,14 +3,10 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import type { AcceptOutcome } from "../../src/cell/command.ts";
 import { Outbox } from "../../src/cell/outbox.ts";
-import { stopClock } from "../support/clock.ts";
 import { aCommand, claimsOf, claimsUnder, LEDGER_SECRETS, OPERATOR, thrownBy } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 async function acceptMany(workspace: TestWorkspace, commands: ReturnType<typeof aCommand>[]): Promise<AcceptOutcome[]> {
   const answer = await workspace.cell.acceptMany(OPERATOR, commands);
   if (answer.kind !== "answered") throw new Error("the operator was refused");

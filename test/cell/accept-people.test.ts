@@ -1,13 +1,9 @@
 // What each door lets an event do about people.
 import { describe, expect, it } from "vitest";
-import { stopClock } from "../support/clock.ts";
 import { accept, accepted, aCommand } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
 import { anId, aWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const CONFLICT = expect.objectContaining({ code: "identity_conflict" });
 
 describe("resolve", () => {

@@ -8,7 +8,6 @@ import { Outbox } from "../../src/cell/outbox.ts";
 import type { WorkspaceCell } from "../../src/cell/workspace-cell.ts";
 import worker from "../../src/index.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import {
   aCommand,
   accept,
@@ -28,9 +27,6 @@ const order = {
   profile: { email: "alex@example.com", externalId: "cus_123" },
   data: { total: 49 },
 };
-
-stopClock();
-
 beforeEach(() => {
   // Outages are part of it, and logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);

@@ -6,14 +6,11 @@ import { describe, expect, it, vi } from "vitest";
 import { AlarmLanes, LANE_NAMES, type Lane, type LaneName } from "../../src/cell/alarm.ts";
 import { pokeCells } from "../../src/cell/watchdog.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted } from "../support/commands.ts";
 import { d1GoesAway } from "../support/d1-faults.ts";
 import { countInCell, rowsInD1 } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 /** A lane that is due at an instant until it has run. */
 class FakeLane implements Lane {
   at: number | null;

@@ -10,7 +10,7 @@ import { SKIP_REASONS, type ReceiptEntry } from "../../src/domain/event.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
 import type { SentIdentities } from "../../src/domain/profile.ts";
 import { redact } from "../../src/domain/redaction.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { aCommand, accepted, OPERATOR } from "../support/commands.ts";
 import { anEmailStep } from "../support/consent.ts";
 import { decisionsOf } from "../support/decisions.ts";
@@ -133,9 +133,6 @@ async function explained(
     }),
   );
 }
-
-stopClock();
-
 it("says before an event what accepting it then decides, and writes nothing", { timeout: 600_000 }, async () => {
   const seen: Record<string, number> = {};
   let [asked, merges] = [0, 0];

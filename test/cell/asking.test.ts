@@ -3,7 +3,7 @@ import type { DryRun, Explanation, ExplainQuestion } from "../../src/cell/asking
 import type { AcceptCommand } from "../../src/cell/command.ts";
 import type { WorkspaceCalls } from "../../src/cell/cell-client.ts";
 import type { ReceiptEntry } from "../../src/domain/event.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { aCommand, accepted, OPERATOR } from "../support/commands.ts";
 import { decisionsOf, reasonOf } from "../support/decisions.ts";
 import { aJourney, anActiveJourney, changeJourney, editJourney } from "../support/journeys.ts";
@@ -13,9 +13,6 @@ import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 
 const MINUTE_MS = 60_000;
 const LONG_PAST = { id: "rest", type: "delay", for: "P365D" };
-
-stopClock();
-
 function calls(workspace: TestWorkspace): WorkspaceCalls {
   return workspace.cell as unknown as WorkspaceCalls;
 }

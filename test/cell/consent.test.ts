@@ -1,7 +1,7 @@
 // Whether an e-mail may be sent is asked when it is handed out: by the lists, settings and people of that moment.
 import { describe, expect, it, vi } from "vitest";
 import type { SuppressionReason } from "../../src/domain/consent.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { aMailing, aMessage, anEmailStep, aPerson, aSendingWorkspace, standOf, suppress } from "../support/consent.ts";
 import { attempted, attemptsOf, claim, granted, messageOf, messagesOf, report } from "../support/deliveries.ts";
@@ -13,9 +13,6 @@ import type { TestWorkspace } from "../support/workspace.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-
-stopClock();
-
 /** Claims a message, and tells how it stands then. */
 async function tried(workspace: TestWorkspace, id: string): Promise<string> {
   const { kind } = await claim(workspace, id);

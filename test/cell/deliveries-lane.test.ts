@@ -3,15 +3,11 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi, type MockInstance } from "vitest";
 import type { DeliveryMessage } from "../../src/domain/delivery.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted } from "../support/commands.ts";
 import { attempted, claim, messagesOf } from "../support/deliveries.ts";
 import { aRunningJourney, anEntry, pass } from "../support/running.ts";
 import { queryCell } from "../support/tables.ts";
 import type { TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const LEASE_MS = 30_000;
 const HOOK = { id: "hook", type: "webhook", url: "https://crm.example.com/h" };
 

@@ -3,7 +3,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { retryWaitMs } from "../../src/domain/delivery-retry.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import {
   aReport,
@@ -20,9 +20,6 @@ import { changeJourney } from "../support/journeys.ts";
 import { aRun, linesOf, pass, readRun } from "../support/running.ts";
 import { countInCell, queryCell } from "../support/tables.ts";
 import type { TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const HOOK = { id: "hook", type: "webhook", url: "https://crm.example.com/h" };
 const REST = { id: "rest", type: "delay", for: "P30D" };
 const DROPPED = { kind: "dropped" };

@@ -20,13 +20,9 @@ import type {
   SendReport,
 } from "../../src/domain/delivery.ts";
 import worker from "../../src/index.ts";
-import { stopClock } from "../support/clock.ts";
 import { aReport, attemptsOf, claim, granted, messageOf, messagesOf } from "../support/deliveries.ts";
 import { aRun, pass } from "../support/running.ts";
 import { aWorkspace, anId, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const HOOK = { id: "hook", type: "webhook", url: "https://crm.example.com/h" };
 
 async function aQueuedHook(): Promise<{ workspace: TestWorkspace; message: DeliveryMessage }> {

@@ -1,14 +1,10 @@
 // What an erasure leaves of messages: that they were, how they and their attempts ended, and nothing of the person.
 import { describe, expect, it } from "vitest";
-import { stopClock } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import { attempted, attemptsOf, claim, granted, messageOf, report } from "../support/deliveries.ts";
 import { erase } from "../support/erasures.ts";
 import { anEvent, anEntry, aRunningJourney, linesOf } from "../support/running.ts";
 import { dumpCell, queryCell } from "../support/tables.ts";
-
-stopClock();
-
 const URL = "https://crm.example.com/purple-unicorn";
 const HOOK = { id: "hook", type: "webhook", url: URL, onFailure: "fail" };
 const REST = { id: "rest", type: "delay", for: "P1D" };

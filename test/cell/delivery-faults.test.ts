@@ -6,7 +6,6 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, it, vi } from "vitest";
 import type { DeliveryMessage, SendReport } from "../../src/domain/delivery.ts";
-import { stopClock } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import { claim, messagesOf, report } from "../support/deliveries.ts";
 import { anActiveJourney } from "../support/journeys.ts";
@@ -19,9 +18,6 @@ const LIVES = Number(process.env.VITE_DELIVERY_LIVES ?? 6);
 const SEED = Number(process.env.VITE_DELIVERY_SEED ?? 20_260_602);
 const DAY_MS = 24 * 3_600_000;
 const AT_ONCE = 4;
-
-stopClock();
-
 const HOSTS = ["https://one.example.com/h", "https://two.example.com/h"] as const;
 const STEPS = [
   { id: "first", type: "webhook", url: HOSTS[0], onFailure: "second" },

@@ -1,15 +1,12 @@
 // Room at a host: so many messages at a time, and who hangs holds up nobody else.
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { claim, granted, messagesOf, report, storeTemplate, type DeliveryState } from "../support/deliveries.ts";
 import { erase } from "../support/erasures.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { anEntry, aRunningJourney, pass } from "../support/running.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const DROPPED = { kind: "dropped" };
 const LEASE_MS = 30_000;
 const SLOW = "https://slow.example.com/h";

@@ -5,11 +5,8 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DeliveryWork, EMAIL_HOST, LEASE_MS, type DeliveryTask } from "../../src/cell/delivery-work.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { anId } from "../support/workspace.ts";
-
-stopClock();
-
 const HOST = "one.example.com";
 const HOSTS = [HOST, EMAIL_HOST];
 const MESSAGES = 10;

@@ -2,7 +2,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { runAlarm } from "../support/alarm.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney, aJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
 import { endRun, runsOf } from "../support/runs.ts";
@@ -17,9 +17,6 @@ const [CARD, OTHER_CARD] = ["card-4111", "card-5500"];
 interface Calls {
   changeJourney: (...args: unknown[]) => Promise<unknown>;
 }
-
-stopClock();
-
 /** Why the journey took the event or not. */
 async function reasonOf(workspace: TestWorkspace, over: Parameters<typeof accepted>[1] = {}): Promise<string> {
   const { receiptJson } = await accepted(workspace, over);

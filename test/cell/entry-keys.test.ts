@@ -1,14 +1,11 @@
 // Journeys that count by a key: each value apart, over versions and merges, and nothing of the value is kept.
 import { describe, expect, it, vi } from "vitest";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted } from "../support/commands.ts";
 import { reasonOf, withData } from "../support/decisions.ts";
 import { BOTH, CUSTOMER, endAll, LEAD, order, publish, withRules } from "../support/rule-journeys.ts";
 import { endRun, runsOf } from "../support/runs.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
-
-stopClock();
-
 const HOUR_MS = 3_600_000;
 
 describe("a key", () => {

@@ -2,15 +2,12 @@
 // under many events at once.
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accept, aCommand, accepted } from "../support/commands.ts";
 import { reasonOf } from "../support/decisions.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
 import { BOTH, CUSTOMER, endAll, LEAD, order, publish, withRules } from "../support/rule-journeys.ts";
 import { countInCell, queryCell } from "../support/tables.ts";
-
-stopClock();
-
 const KEY = "order-follow-up";
 const HOUR_MS = 3_600_000;
 

@@ -5,7 +5,6 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { project } from "../../src/d1/projector.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf } from "../support/commands.ts";
 import { aroundWrites, d1GoesAway } from "../support/d1-faults.ts";
 import { erase, MESSAGE_TEXTS, PERSON, personalTexts, sendEverything, sendMessages } from "../support/erasures.ts";
@@ -25,9 +24,6 @@ const TABLES = [
   "deliveries",
   "erasures",
 ] as const;
-
-stopClock();
-
 beforeEach(() => {
   vi.spyOn(console, "error").mockImplementation(() => undefined);
 });

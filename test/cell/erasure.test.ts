@@ -11,16 +11,13 @@ import { Outbox } from "../../src/cell/outbox.ts";
 import { TextParts } from "../../src/cell/text-parts.ts";
 import type { UserEventRow } from "../../src/domain/event.ts";
 import { servicesOf } from "../../src/services.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted, claimsOf, LEDGER_SECRETS, OPERATOR, thrownBy } from "../support/commands.ts";
 import { erase, MESSAGE_TEXTS, PERSON, personalTexts, sendEverything, sendMessages } from "../support/erasures.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
 import { runsOf } from "../support/runs.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, anId, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 beforeEach(() => {
   vi.spyOn(console, "error").mockImplementation(() => undefined);
 });

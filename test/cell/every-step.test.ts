@@ -2,13 +2,9 @@
 import { expect, it, vi } from "vitest";
 import documentation from "../../docs/running-journeys.md?raw";
 import { STEP_TYPES } from "../../src/domain/steps/index.ts";
-import { stopClock } from "../support/clock.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { anEntry, anEvent, pass, readRun } from "../support/running.ts";
 import { aWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const HOUR_MS = 3_600_000;
 /** A Monday. */
 const START = Date.parse("2036-06-02T12:00:00.000Z");

@@ -4,7 +4,6 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { UPSERT_DELIVERIES } from "../../src/d1/deliveries.ts";
 import type { DeliveryRow } from "../../src/domain/delivery.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { aroundWrites, d1GoesAway, d1LosesReplies } from "../support/d1-faults.ts";
 import { attempted, messageOf } from "../support/deliveries.ts";
@@ -17,9 +16,6 @@ const HOOK = { id: "hook", type: "webhook", url: "https://receiver.example/hook"
 const PERSON = { email: "alex@example.com" };
 /** Longer than any backoff. */
 const A_MINUTE_MS = 60_000;
-
-stopClock();
-
 beforeEach(() => {
   // Outages are part of it, and logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);

@@ -8,7 +8,6 @@ import { TextParts } from "../../src/cell/text-parts.ts";
 import * as projector from "../../src/d1/projector.ts";
 import { UPSERT_PROFILES } from "../../src/d1/profiles.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import { aCommand, accepted, claimsOf, OPERATOR, thrownBy } from "../support/commands.ts";
 import { aroundWrites, d1GoesAway, d1LosesReplies } from "../support/d1-faults.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
@@ -19,9 +18,6 @@ const order = { event: "order.created", profile: { email: "alex@example.com" }, 
 const KEY = "order-follow-up";
 /** Longer than any backoff. */
 const A_MINUTE_MS = 60_000;
-
-stopClock();
-
 beforeEach(() => {
   // Outages are part of it, and logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);

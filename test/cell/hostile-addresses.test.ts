@@ -10,15 +10,11 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { DELIVERIES_QUEUE } from "../../src/delivery/consumer.ts";
 import worker from "../../src/index.ts";
-import { stopClock } from "../support/clock.ts";
 import { attemptsOf, messageOf } from "../support/deliveries.ts";
 import { HOSTILE_ADDRESSES, LOOPBACK_ADDRESSES } from "../support/hostile-addresses.ts";
 import { anEntry, aRunningJourney, deliveriesOf, linesOf, pass, readRun } from "../support/running.ts";
 import { queryCell } from "../support/tables.ts";
 import type { TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const HOOK = { id: "hook", type: "webhook", url: "https://crm.example.com/h", onFailure: "fail" };
 
 let queued: unknown[];

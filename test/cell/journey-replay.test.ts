@@ -3,16 +3,12 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import type { ReplayedEvent, ReplayStep, TakenEvents } from "../../src/cell/replay-steps.ts";
 import type { WorkspaceCell } from "../../src/cell/workspace-cell.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anEmailStep, suppress } from "../support/consent.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
 import { runsOf } from "../support/runs.ts";
 import { countInCell, dumpCell } from "../support/tables.ts";
 import { anId, aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const KEY = "order-follow-up";
 
 /** Events of so many people, and a journey that came after them. */

@@ -11,13 +11,9 @@ import {
   type StoredOutcome,
 } from "../../src/cell/key-ledger.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf, claimsUnder, LEDGER_SECRETS } from "../support/commands.ts";
 import { queryCell } from "../support/tables.ts";
 import { aWorkspace, anId } from "../support/workspace.ts";
-
-stopClock();
-
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const NOW = Date.parse("2026-06-01T00:00:00.000Z");

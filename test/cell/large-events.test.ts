@@ -6,16 +6,13 @@ import { Outbox } from "../../src/cell/outbox.ts";
 import { TextParts } from "../../src/cell/text-parts.ts";
 import { readEvent } from "../../src/d1/user-events.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { aroundWrites, d1GoesAway, d1LosesReplies } from "../support/d1-faults.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { endRun } from "../support/runs.ts";
 import { countInCell, queryCell, rowsInD1 } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const MEGABYTE = 1_000_000;
 const DAY_MS = 86_400_000;
 /** What grows most when it is put into JSON again, and characters of several bytes. */

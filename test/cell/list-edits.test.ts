@@ -2,14 +2,10 @@
 // events that start no journey.
 import { describe, expect, it } from "vitest";
 import type { AcceptCommand } from "../../src/cell/command.ts";
-import { stopClock } from "../support/clock.ts";
 import { accept, accepted, aCommand, claimsOf, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { countInCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const listEdits = (append: object, unappend: object = {}): Partial<AcceptCommand> => ({
   listEditsJson: JSON.stringify({ append, unappend }),
 });

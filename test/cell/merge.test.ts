@@ -3,15 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { Profile } from "../../src/domain/profile.ts";
 import { MAX_PROPERTIES_BYTES } from "../../src/domain/properties.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import { accept, aCommand, accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { runsOf } from "../support/runs.ts";
 import { queryCell, rowsInD1 } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const LEAD = { email: "a@example.com" };
 const CUSTOMER = { externalId: "cus_1" };
 const BOTH = { ...LEAD, ...CUSTOMER };

@@ -5,7 +5,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import type { SentIdentities } from "../../src/domain/profile.ts";
 import { aPair, close, compare, take, type Step } from "../support/cell-beside-model.ts";
 import type { ModelJourney, ModelRequest } from "../support/cell-model.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 
 // Only variables with this prefix reach a test inside workerd.
 const RUNS = Number(process.env.VITE_MODEL_RUNS ?? 60);
@@ -66,9 +66,6 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("toggle" as const), journey: fc.nat(JOURNEYS.length - 1) }) },
 );
-
-stopClock();
-
 beforeEach(() => {
   // Outages are part of it, and logged.
   vi.spyOn(console, "error").mockImplementation(() => undefined);

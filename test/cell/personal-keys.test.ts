@@ -6,13 +6,9 @@ import type { AcceptCommand, Accepted } from "../../src/cell/command.ts";
 import { firstWinsClaims } from "../../src/crypto/claim.ts";
 import type { SentIdentities } from "../../src/domain/profile.ts";
 import { servicesOf } from "../../src/services.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted } from "../support/commands.ts";
 import { countInCell, dumpCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 async function sent(
   workspace: TestWorkspace,
   identities: SentIdentities,

@@ -3,16 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { AcceptCommand } from "../../src/cell/command.ts";
 import { SKIP_REASONS, type FailedClause, type SkipReason } from "../../src/domain/event.ts";
 import { unpackReceipt } from "../../src/domain/receipt.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { decisionsOf } from "../support/decisions.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { endRun, runsOf } from "../support/runs.ts";
 import { queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 interface ReasonCase {
   reason: SkipReason;
   journey?: Record<string, unknown>;

@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import type { WorkspaceCalls } from "../../src/cell/cell-client.ts";
 import type { AcceptCommand } from "../../src/cell/command.ts";
 import type { TemplateDefinition } from "../../src/domain/template.ts";
-import { stopClock } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import {
   attempted,
@@ -21,9 +20,6 @@ import { anActiveJourney } from "../support/journeys.ts";
 import { anEntry, linesOf, pass, readRun } from "../support/running.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const MAIL = { id: "mail", type: "email", template: "hello" };
 const HOOK = { id: "hook", type: "webhook", url: "https://crm.example.com/h" };
 const REST = { id: "rest", type: "delay", for: "P1D" };

@@ -1,16 +1,12 @@
 // An e-mail whose workspace begins or ends to redirect between two attempts: each attempt is told with whom it was
 // addressed to, and the message with whom it was that took it.
 import { describe, expect, it } from "vitest";
-import { stopClock } from "../support/clock.ts";
 import { aMailing, aMessage, aSendingWorkspace } from "../support/consent.ts";
 import { claim, granted, messageOf, report, storeTemplate } from "../support/deliveries.ts";
 import { erase } from "../support/erasures.ts";
 import { pass } from "../support/running.ts";
 import { queryCell } from "../support/tables.ts";
 import type { TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const PERSON = "alex@example.com";
 const TESTER = "trial@example.com";
 const LEASE_MS = 31_000;

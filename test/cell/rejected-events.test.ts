@@ -6,14 +6,11 @@ import { TextParts } from "../../src/cell/text-parts.ts";
 import { uuidV7 } from "../../src/domain/ids.ts";
 import { PART_BYTES } from "../../src/domain/text-parts.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import { get, keyOf } from "../support/api.ts";
 import { countInCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const DAY_MS = 86_400_000;
 /** Two hundred megabytes on a busy machine; three seconds on an idle one. */
 const FILLING_MS = 60_000;

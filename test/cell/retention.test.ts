@@ -8,15 +8,13 @@ import type { RejectedEvents } from "../../src/cell/rejected-events.ts";
 import { RetentionLane } from "../../src/cell/retention-lane.ts";
 import type { EventCut } from "../../src/cell/workspace-store.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted } from "../support/commands.ts";
 import { d1GoesAway } from "../support/d1-faults.ts";
 import { queryCell, rowsInD1 } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 
 const DAY_MS = 86_400_000;
-
-stopClock();
 afterEach(() => vi.restoreAllMocks());
 
 /** Lets a cell's background work come by at an instant. */

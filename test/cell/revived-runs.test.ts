@@ -2,7 +2,6 @@
 // has happened meanwhile that it would have been told.
 import { describe, expect, it } from "vitest";
 import type { DeliveryOutcome } from "../../src/domain/run.ts";
-import { stopClock } from "../support/clock.ts";
 import { OPERATOR } from "../support/commands.ts";
 import { settleDelivery } from "../support/deliveries.ts";
 import { changeJourney } from "../support/journeys.ts";
@@ -18,9 +17,6 @@ const STEPS = [
   { id: "sorry", type: "delay", for: "PT2H" },
   { id: "bye", type: "exit" },
 ];
-
-stopClock();
-
 interface Duplicate {
   workspace: TestWorkspace;
   /** The lead's run, which has ended beside the customer's. */

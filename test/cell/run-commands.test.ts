@@ -1,6 +1,5 @@
 // What an operator does to runs: cancelling one or many, moving one to another version.
 import { describe, expect, it } from "vitest";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
 import {
@@ -16,9 +15,6 @@ import {
   timersOf,
 } from "../support/running.ts";
 import { dumpCell, countInCell } from "../support/tables.ts";
-
-stopClock();
-
 const HOUR_MS = 3_600_000;
 const KEY = "order-follow-up";
 const REST = { id: "rest", type: "delay", for: "PT1H" };

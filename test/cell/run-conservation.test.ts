@@ -7,7 +7,6 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, it, vi } from "vitest";
 import type { MovedByMerge } from "../../src/cell/merge-log.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf, OPERATOR } from "../support/commands.ts";
 import { settleDelivery } from "../support/deliveries.ts";
 import { erase } from "../support/erasures.ts";
@@ -23,9 +22,6 @@ import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 const LIVES = Number(process.env.VITE_CONSERVATION_RUNS ?? 6);
 const SEED = Number(process.env.VITE_CONSERVATION_SEED ?? 20_260_604);
 const MINUTE_MS = 60_000;
-
-stopClock();
-
 const EVENTS = ["ordered", "paid", "refunded", "seen"] as const;
 const KEYS = ["calls", "waits", "keyed", "asked"] as const;
 

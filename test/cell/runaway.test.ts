@@ -3,16 +3,13 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import type { WorkspaceCell } from "../../src/cell/workspace-cell.ts";
-import { NOW_MS, stopClock } from "../support/clock.ts";
+import { NOW_MS } from "../support/clock.ts";
 import { accepted, aCommand, OPERATOR } from "../support/commands.ts";
 import { decisionsOf, reasonOf } from "../support/decisions.ts";
 import { anActiveJourney, aJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
 import { runsOf } from "../support/runs.ts";
 import { queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const KEY = "order-follow-up";
 const MINUTE_MS = 60_000;
 const LIMIT = { enrollments: 3, per: "PT1M" };

@@ -3,7 +3,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { OPERATOR, accept, aCommand, accepted } from "../support/commands.ts";
-import { stopClock } from "../support/clock.ts";
 import { settleDelivery } from "../support/deliveries.ts";
 import { anActiveJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
 import {
@@ -20,9 +19,6 @@ import {
 } from "../support/running.ts";
 import { runsOf } from "../support/runs.ts";
 import { countInCell, dumpCell, queryCell, rowsInD1 } from "../support/tables.ts";
-
-stopClock();
-
 const HOUR_MS = 3_600_000;
 /** Digits alone stand in some id, sooner or later. */
 const CARD = "card-4111";

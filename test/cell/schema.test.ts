@@ -3,15 +3,11 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { CELL_SCHEMA_VERSION, migrate } from "../../src/cell/schema.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf } from "../support/commands.ts";
 import { dumpCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, anId } from "../support/workspace.ts";
 import { VERSION_1_TABLES } from "./schema-version-1.ts";
 import { VERSION_2_ADDITIONS } from "./schema-version-2.ts";
-
-stopClock();
-
 type Table = { name: string; sql: string };
 
 const TABLES = `SELECT name, sql FROM sqlite_master WHERE name NOT GLOB '_cf_*' AND name NOT GLOB 'sqlite_*' ORDER BY name`;

@@ -8,7 +8,6 @@ import type { JsonObject } from "../../src/domain/json.ts";
 import { simulate, type Simulation } from "../../src/domain/simulate.ts";
 import { definitionOf } from "../domain/journey-document.ts";
 import { journeyDocuments, scripts, type RandomScript } from "../domain/random-journey.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { deliveriesOf, readRun } from "../support/running.ts";
@@ -20,9 +19,6 @@ const SEED = Number(process.env.VITE_SIMULATED_SEED ?? 20_260_601);
 /** Scripts are of 2026: ten years on no alarm goes off by itself. */
 const LATER_MS = Date.parse("2036-01-01T00:00:00.000Z") - Date.parse("2026-01-01T00:00:00.000Z");
 const EMAIL = "alex@example.com";
-
-stopClock();
-
 type Played = {
   runs: {
     status: string;

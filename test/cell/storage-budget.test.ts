@@ -6,15 +6,11 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { BYTES_PER_KEY, BYTES_PER_RUN_ID, KeyLedger, type StoredOutcome } from "../../src/cell/key-ledger.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf } from "../support/commands.ts";
 import { attempted, messagesOf } from "../support/deliveries.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { KEY, triggered } from "../support/triggers.ts";
 import { aWorkspace, anId, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 /** Counts the rows a cell writes from now on, indexes and alarms included. */
 async function countCellRows(workspace: TestWorkspace): Promise<() => number> {
   const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];

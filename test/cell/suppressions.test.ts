@@ -8,7 +8,6 @@ import type { WorkspaceCalls } from "../../src/cell/cell-client.ts";
 import { Suppressions } from "../../src/cell/suppressions.ts";
 import type { KnownProfile } from "../../src/domain/suppression.ts";
 import { servicesOf } from "../../src/services.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import {
   aMailing,
@@ -26,9 +25,6 @@ import { erase } from "../support/erasures.ts";
 import { CUSTOMER, LEAD, merge, undo } from "../support/merges.ts";
 import { countInCell, dumpCell, queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const ALEX = { email: "alex@example.com" };
 
 async function read(workspace: TestWorkspace, id: string): Promise<KnownProfile["deliverySuppression"]> {

@@ -2,7 +2,6 @@
 // nothing while they wait.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { stopClock } from "../support/clock.ts";
 import type { WorkspaceCell } from "../../src/cell/workspace-cell.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney, changeJourney, readJourney } from "../support/journeys.ts";
@@ -20,9 +19,6 @@ import {
 } from "../support/running.ts";
 import { countInCell, queryCell, rowsInD1 } from "../support/tables.ts";
 import type { TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const HOUR_MS = 3_600_000;
 const REST = { id: "rest", type: "delay", for: "PT1H" };
 const WAIT = { id: "pay", type: "wait_for_event", event: "paid", timeout: "PT2H" };

@@ -2,7 +2,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import { Outbox } from "../../src/cell/outbox.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
 import { linesOf, pass } from "../support/running.ts";
@@ -12,9 +11,6 @@ import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 
 const HOUR_MS = 3_600_000;
 const API = { entry: { api: true } };
-
-stopClock();
-
 async function withTrigger(over: Record<string, unknown> = API): Promise<TestWorkspace> {
   const workspace = await aWorkspace();
   await anActiveJourney(workspace.cell, over);

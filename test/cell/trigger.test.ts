@@ -8,7 +8,6 @@ import worker from "../../src/index.ts";
 import { unpackReceipt } from "../../src/domain/receipt.ts";
 import type { UserEventRow } from "../../src/domain/event.ts";
 import { runAlarm } from "../support/alarm.ts";
-import { stopClock } from "../support/clock.ts";
 import { LEDGER_SECRETS, OPERATOR, thrownBy } from "../support/commands.ts";
 import { withData } from "../support/decisions.ts";
 import { anActiveJourney, changeJourney, editJourney, readJourney } from "../support/journeys.ts";
@@ -39,9 +38,6 @@ const STANDING: [string, unknown[]][] = [
     ],
   ],
 ];
-
-stopClock();
-
 async function withTrigger(over: Record<string, unknown> = API): Promise<TestWorkspace> {
   const workspace = await aWorkspace();
   await anActiveJourney(workspace.cell, over);

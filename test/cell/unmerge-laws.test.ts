@@ -8,7 +8,6 @@ import { listIdentities } from "../../src/domain/identity.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
 import { IDENTITY_KINDS, type ProfileIdentities, type SentIdentities } from "../../src/domain/profile.ts";
 import { patchProperties } from "../../src/domain/properties.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { checkLaws, checkReadModel, textOf } from "../support/people-laws.ts";
@@ -18,9 +17,6 @@ import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
 // Only variables with this prefix reach a test inside workerd.
 const RUNS = Number(process.env.VITE_UNMERGE_RUNS ?? 40);
 const SEED = Number(process.env.VITE_UNMERGE_SEED ?? 20_261_121);
-
-stopClock();
-
 interface Step {
   event: string;
   identities: SentIdentities;

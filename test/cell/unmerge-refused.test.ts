@@ -3,15 +3,11 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { newestIdentityKey } from "../../src/crypto/identity-digest.ts";
 import { servicesOf } from "../../src/services.ts";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { anActiveJourney } from "../support/journeys.ts";
 import { aMerge, CUSTOMER, LEAD, merge, undo, type Merged } from "../support/merges.ts";
 import { dumpCell, queryCell } from "../support/tables.ts";
 import { anId, aWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 describe("a merge that cannot be undone", () => {
   /** Tries, and shows that nothing changed. */
   async function refusedWith(merged: Merged): Promise<string> {

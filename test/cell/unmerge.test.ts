@@ -1,6 +1,5 @@
 // A merge is undone: what goes back, and what stays.
 import { describe, expect, it, vi } from "vitest";
-import { stopClock } from "../support/clock.ts";
 import { accepted, claimsOf, OPERATOR } from "../support/commands.ts";
 import { reasonOf } from "../support/decisions.ts";
 import { anActiveJourney, readJourney } from "../support/journeys.ts";
@@ -8,9 +7,6 @@ import { aMerge, BOTH, CUSTOMER, LEAD, merge, profile, undo } from "../support/m
 import { endRun, runsOf } from "../support/runs.ts";
 import { queryCell } from "../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 async function propertiesOf(workspace: TestWorkspace, id: string): Promise<unknown> {
   return JSON.parse((await profile(workspace, id)).propertiesJson);
 }

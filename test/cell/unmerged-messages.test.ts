@@ -1,7 +1,6 @@
 // E-mails that were asked for while two people were taken for one: once they are parted, neither is written to at the
 // address of the other.
 import { describe, expect, it } from "vitest";
-import { stopClock } from "../support/clock.ts";
 import { accepted, OPERATOR } from "../support/commands.ts";
 import { aMailing, aMessage, anEmailStep, aSendingWorkspace, clickUnsubscribe, standOf } from "../support/consent.ts";
 import { attempted, claim, granted, messageOf, messagesOf, report } from "../support/deliveries.ts";
@@ -10,9 +9,6 @@ import { CUSTOMER, LEAD, merge, undo } from "../support/merges.ts";
 import { pass } from "../support/running.ts";
 import { queryCell, rowsInD1 } from "../support/tables.ts";
 import type { TestWorkspace } from "../support/workspace.ts";
-
-stopClock();
-
 const KNOWN = { ...CUSTOMER, email: "cus_1@example.com" };
 const MOVED = { ...CUSTOMER, email: "cus_1@new.example" };
 const HOUR_MS = 3_600_000;

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { ReceiptEntry } from "../../../src/domain/event.ts";
 import { runAlarm } from "../../support/alarm.ts";
 import { issuesIn, keyOf, post, type ApiAnswer } from "../../support/api.ts";
-import { NOW_MS, stopClock } from "../../support/clock.ts";
+import { NOW_MS } from "../../support/clock.ts";
 import { accepted } from "../../support/commands.ts";
 import { anEmailStep, aPerson, suppress } from "../../support/consent.ts";
 import { decisionsOf, withData } from "../../support/decisions.ts";
@@ -15,9 +15,6 @@ const HOUR_MS = 3_600_000;
 const SPAN = { from: new Date(NOW_MS).toISOString(), to: "2099-01-01T00:00:00Z" };
 /** Longer than any history here: no run ends, in the cell or in the test. */
 const STEPS = [{ id: "rest", type: "delay", for: "P365D" }];
-
-stopClock();
-
 async function backtest(workspace: TestWorkspace, over: object = {}, key = "order-follow-up"): Promise<ApiAnswer> {
   return await post(keyOf(workspace.apiKey), `/api/v1/journeys/${key}/backtest`, { ...SPAN, ...over });
 }

@@ -3,14 +3,10 @@ import type { SendReport } from "../../../src/domain/delivery.ts";
 import { aDeliveryRow, given } from "../../d1/builders.ts";
 import { runAlarm } from "../../support/alarm.ts";
 import { call, get, keyOf, post, type ApiAnswer } from "../../support/api.ts";
-import { stopClock } from "../../support/clock.ts";
 import { attempted } from "../../support/deliveries.ts";
 import { queryCell } from "../../support/tables.ts";
 import { aWorkspace, anId, type TestWorkspace } from "../../support/workspace.ts";
 import { change, order, withJourney, type Decision } from "./journey-calls.ts";
-
-stopClock();
-
 const HOOK = { id: "hook", type: "webhook", url: "https://receiver.example/hook" };
 
 async function withWebhooks(

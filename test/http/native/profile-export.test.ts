@@ -3,7 +3,6 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { runAlarm } from "../../support/alarm.ts";
 import { get, keyOf } from "../../support/api.ts";
-import { stopClock } from "../../support/clock.ts";
 import { aCommand, accepted, OPERATOR } from "../../support/commands.ts";
 import { aPerson, suppress } from "../../support/consent.ts";
 import { d1GoesAway } from "../../support/d1-faults.ts";
@@ -23,9 +22,6 @@ interface Export {
   deliveries: { id: string; enrollmentId: string; attemptLog: { code: string | null }[] }[];
   suppressions: { email: string | null; reason: string; diagnosticCode: string | null }[];
 }
-
-stopClock();
-
 beforeEach(() => {
   vi.spyOn(console, "error").mockImplementation(() => undefined);
 });

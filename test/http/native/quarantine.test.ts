@@ -2,14 +2,10 @@
 import { describe, expect, it, vi } from "vitest";
 import { runAlarm } from "../../support/alarm.ts";
 import { get, keyOf, post } from "../../support/api.ts";
-import { stopClock } from "../../support/clock.ts";
 import { accepted } from "../../support/commands.ts";
 import { aroundWrites } from "../../support/d1-faults.ts";
 import { countInCell, queryCell, rowsInD1 } from "../../support/tables.ts";
 import { aWorkspace, type TestWorkspace } from "../../support/workspace.ts";
-
-stopClock();
-
 const LARGE = JSON.stringify({ text: "x".repeat(1_000_000) });
 
 /** An event that D1 has refused, and the id of its row in quarantine. */

@@ -1,10 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { call, get, issuesIn, keyOf, OPERATOR, post } from "../../support/api.ts";
-import { NOW_MS, stopClock } from "../../support/clock.ts";
+import { NOW_MS } from "../../support/clock.ts";
 import { aKey, anId, aWorkspace } from "../../support/workspace.ts";
-
-stopClock();
-
 const SECRETS = "/api/v1/webhook-secrets";
 const ROTATE = `${SECRETS}/rotate`;
 const DAY_MS = 24 * 3_600_000;

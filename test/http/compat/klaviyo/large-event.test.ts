@@ -4,14 +4,10 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import { readEvent } from "../../../../src/d1/user-events.ts";
 import { runAlarm } from "../../../support/alarm.ts";
-import { stopClock } from "../../../support/clock.ts";
 import { OPERATOR } from "../../../support/commands.ts";
 import { anActiveJourney } from "../../../support/journeys.ts";
 import { queryCell } from "../../../support/tables.ts";
 import { aWorkspace, send } from "../../../support/workspace.ts";
-
-stopClock();
-
 const FIELD_BYTES = 98_000;
 
 it("is read back byte by byte from the cell, from D1, and as the entry event of its run", async () => {
